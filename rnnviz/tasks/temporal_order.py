@@ -1,0 +1,40 @@
+"""The temporal order problem: which of two symbols came first, after a long stretch of noise?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rnnviz.tasks.base import Batch, Task, Yardstick
+
+SYMBOLS = ("X", "Y", "a", "b", "c", "d")
+
+
+def sample(rng: np.random.Generator, batch_size: int, length: int, option: str) -> Batch:
+    """One-hot symbols; X or Y stands at one step in [.1T, .2T) and at one in [.5T, .6T), the rest is a, b, c or d."""
+    every = np.arange(batch_size)
+    symbols = rng.integers(2, len(SYMBOLS), (length, batch_size))  # (T, B)
+    first = rng.integers(length // 10, length // 5, batch_size)
+    second = rng.integers(length // 2, length * 6 // 10, batch_size)
+    early, late = rng.integers(0, 2, (2, batch_size))
+    symbols[first, every], symbols[second, every] = early, late
+    return Batch(np.eye(len(SYMBOLS), dtype=np.float32)[symbols], 2 * early + late)  # (T, B, 6), (B,)
+
+
+TEMPORAL_ORDER = Task(
+    name="temporal_order",
+    title="Tell which came first",
+    verb="tell which symbol came first",
+    explanation="Two meaningful symbols, each X or Y, hide in a stream of meaningless letters, one early and one in the "
+    "middle. At the end the network must say which of XX, XY, YX, YY it saw.",
+    citation="Hochreiter & Schmidhuber 1997, experiment 6a; in this form Pascanu, Mikolov & Bengio 2013",
+    input_names=SYMBOLS,
+    output_names=("XX", "XY", "YX", "YY"),
+    readout="last",
+    loss="cross_entropy",
+    shortest=10,
+    options=(),
+    sample=sample,
+    baseline=lambda length, option: Yardstick(float(np.log(4)), "guessing one of four", "loss"),
+    solved=lambda length, option: Yardstick(0.99, "solved", "accuracy"),
+    scored_from=lambda length, option: length - 1,
+)
