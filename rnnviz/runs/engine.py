@@ -1,0 +1,153 @@
+"""Where slices execute, and whose turn it is.
+
+The engine is any `concurrent.futures.Executor`. Every run that wants to train stands in one line; the first in line gets
+one slice, then goes to the back. That is all the scheduling there is.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from rnnviz.training import Checkpoint, Slice, advance
+
+logger = logging.getLogger(__name__)
+
+SLICE_SECONDS = 0.08
+MOST_RETRIES = 3
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One slice of work: `advance(checkpoint, steps, seconds=seconds)`."""
+
+    checkpoint: Checkpoint
+    steps: int
+    seconds: float
+
+
+class Runner(Protocol):
+    """What stands in line."""
+
+    def next_turn(self) -> Turn | None:
+        """What to compute next, or None if this run wants nothing now."""
+
+    def take(self, turn: Turn, result: Slice) -> None:
+        """Receive a finished slice."""
+
+    def fail(self, turn: Turn, error: BaseException) -> None:
+        """Learn that a slice could not be computed, even after retries."""
+
+
+def workers_here() -> int:
+    """How many slices run at once: `RNNVIZ_WORKERS`, or one per core."""
+    return max(1, int(os.environ.get("RNNVIZ_WORKERS", 0)) or os.cpu_count() or 1)
+
+
+def make_executor(kind: str | None = None, workers: int | None = None) -> Executor:
+    """The executor slices run on.
+
+    Args:
+        kind: "processes" or "threads"; default: `RNNVIZ_EXECUTOR`, or processes (measured: ARCHITECTURE.md).
+        workers: default `workers_here()`.
+    """
+    kind = kind or os.environ.get("RNNVIZ_EXECUTOR", "processes")
+    workers = workers or workers_here()
+    if kind == "threads":
+        return ThreadPoolExecutor(workers, thread_name_prefix="rnnviz-slice")
+    if kind == "processes":
+        # Not the standard library's pool: its spawn would run the Streamlit script again in every child.
+        from loky import ProcessPoolExecutor
+
+        return ProcessPoolExecutor(workers, timeout=None, initializer=_prepare_worker)
+    raise ValueError(f"`RNNVIZ_EXECUTOR` must be processes or threads. Got {kind!r}.")
+
+
+def _prepare_worker() -> None:
+    torch.set_num_threads(1)
+    # Training yields to the page: the web process answers first when both want the same core.
+    os.nice(5)
+
+
+def compute(turn: Turn) -> Slice:
+    """Runs in the worker."""
+    return advance(turn.checkpoint, turn.steps, seconds=turn.seconds)
+
+
+class Engine:
+    """Turns slices of many runs fairly on one executor."""
+
+    def __init__(self, new_executor: Callable[[], Executor] = make_executor, places: int | None = None):
+        self._new_executor = new_executor
+        self._places = places or workers_here()
+        self._line: deque[Runner] = deque()
+        self._busy: set[int] = set()
+        self._lock = threading.RLock()
+        self._executor = new_executor()
+        self._retries: dict[int, int] = {}
+
+    def warm_up(self) -> None:
+        """Start the workers now, so that the first visitor's click does not wait for them."""
+        for _ in range(self._places):
+            self._executor.submit(os.getpid)
+
+    def request(self, runner: Runner) -> None:
+        """Stand in line, unless already in it or being computed."""
+        with self._lock:
+            if id(runner) not in self._busy and all(waiting is not runner for waiting in self._line):
+                self._line.append(runner)
+        self._fill()
+
+    def shutdown(self) -> None:
+        """Stop everything; for tests and scripts."""
+        with self._lock:
+            self._line.clear()
+        self._executor.shutdown(wait=True)
+
+    def _fill(self) -> None:
+        with self._lock:
+            while self._line and len(self._busy) < self._places:
+                runner = self._line.popleft()
+                turn = runner.next_turn()
+                if turn is not None:
+                    self._submit(runner, turn)
+
+    def _submit(self, runner: Runner, turn: Turn) -> None:
+        self._busy.add(id(runner))
+        try:
+            future = self._executor.submit(compute, turn)
+        except BrokenExecutor:
+            self._executor = self._new_executor()
+            future = self._executor.submit(compute, turn)
+        executor = self._executor
+        future.add_done_callback(lambda done: self._finished(runner, turn, done, executor))
+
+    def _finished(self, runner: Runner, turn: Turn, done: Future[Slice], executor: Executor) -> None:
+        error = None if done.cancelled() else done.exception()
+        with self._lock:
+            self._busy.discard(id(runner))
+            if isinstance(error, BrokenExecutor) and self._retries.get(id(runner), 0) < MOST_RETRIES:
+                # A worker died. The slice starts again from its checkpoint; nothing else is lost.
+                logger.warning("a worker died; computing the slice from step %d again", turn.checkpoint.step)
+                self._retries[id(runner)] = self._retries.get(id(runner), 0) + 1
+                if executor is self._executor:
+                    self._executor = self._new_executor()
+                self._submit(runner, turn)
+                return
+            self._retries.pop(id(runner), None)
+        if done.cancelled():
+            return
+        if error is not None:
+            logger.error("a slice failed", exc_info=error)
+            runner.fail(turn, error)
+        else:
+            runner.take(turn, done.result())
+        self.request(runner)

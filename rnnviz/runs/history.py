@@ -1,0 +1,140 @@
+"""What a run remembers of itself, within a fixed amount of memory."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rnnviz.tasks import Yardstick
+from rnnviz.tracing import Frame
+from rnnviz.training import Checkpoint, Slice
+
+MOST_FRAMES = 240
+FRAME_BYTES = 22 * 2**20
+MOST_CHECKPOINTS = 9
+CHECKPOINT_BYTES = 6 * 2**20
+AVERAGED = 100  # training steps in a running mean; fresh batches, so it is an honest test score
+SERIES = ("loss", "grad_norm", "clipped_norm", "accuracy")
+
+
+class History:
+    """The recorded past of one run: every step's numbers, and frames and checkpoints thinned as they grow.
+
+    The first and the newest frame are always there. When there are too many, the stride between kept frames doubles.
+
+    Attributes:
+        frames: kept moments, by training step.
+        checkpoints: a few moments to rewind to, by training step; the first is step 0.
+    """
+
+    def __init__(self, first: Checkpoint, picture: Frame):
+        self.frames = [picture]
+        self.checkpoints = [first]
+        self._frame_stride = self._checkpoint_stride = 1
+        self._most_frames = int(max(8, min(MOST_FRAMES, FRAME_BYTES // max(picture.nbytes, 1))))
+        self._most_checkpoints = int(max(2, min(MOST_CHECKPOINTS, CHECKPOINT_BYTES // _nbytes(first))))
+        self._series = {name: np.empty(0, np.float32) for name in SERIES}
+        self._steps = 0
+
+    def __len__(self) -> int:
+        """Training steps recorded."""
+        return self._steps
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held, in bytes."""
+        series = sum(buffer.nbytes for buffer in self._series.values())
+        return sum(f.nbytes for f in self.frames) + sum(_nbytes(c) for c in self.checkpoints) + series
+
+    def series(self, name: str) -> np.ndarray:
+        """(S,) float32, one value per training step; empty if this run has no such number."""
+        return self._series[name][: self._steps]
+
+    def mean_series(self, name: str, since: int = 0) -> np.ndarray:
+        """Running mean over the last `AVERAGED` steps (fewer at the start), for steps after `since`. float32."""
+        values = self.series(name)
+        if not len(values):
+            return values
+        window = values[max(0, since - AVERAGED) :].astype(np.float64)
+        offset = min(since, AVERAGED)
+        total = np.concatenate([[0.0], np.cumsum(window)])
+        end = np.arange(offset + 1, len(window) + 1)
+        begin = np.maximum(end - AVERAGED, 0)
+        return ((total[end] - total[begin]) / (end - begin)).astype(np.float32)
+
+    def add(self, done: Slice) -> None:
+        """Append a slice's numbers, its frames (with the running numbers of their step) and its checkpoint."""
+        for name, values in zip(
+            SERIES, (done.losses, done.grad_norms, done.clipped_norms, done.accuracies), strict=True
+        ):
+            self._append(name, values)
+        self._steps += len(done.losses)
+        for picture in done.frames:
+            self._add_frame(picture._replace(scalars=picture.scalars | self._running(picture.step)))
+        self._add_checkpoint(done.checkpoint)
+
+    def rewind(self, step: int) -> Checkpoint:
+        """Forget everything after the newest kept checkpoint at or before `step`, and return that checkpoint."""
+        self.checkpoints = [c for c in self.checkpoints if c.step <= step]
+        target = self.checkpoints[-1]
+        self.frames = [f for f in self.frames if f.step <= target.step]
+        self._steps = target.step
+        # Fresh buffers: a snapshot may still be looking at the old ones.
+        self._series = {name: values[: self._steps].copy() for name, values in self._series.items()}
+        return target
+
+    def first_solved(self, yardstick: Yardstick) -> int | None:
+        """The first training step at which the running mean over a full window beats the yardstick."""
+        means = self.mean_series(yardstick.metric)[AVERAGED - 1 :]
+        good = means <= yardstick.value if yardstick.metric == "loss" else means >= yardstick.value
+        return int(np.argmax(good)) + AVERAGED if good.any() else None
+
+    def _append(self, name: str, values: np.ndarray) -> None:
+        if not len(values):
+            return
+        need = self._steps + len(values)
+        if need > len(self._series[name]):
+            grown = np.empty(max(1024, need * 3 // 2), np.float32)
+            grown[: self._steps] = self._series[name][: self._steps]
+            self._series[name] = grown
+        self._series[name][self._steps : need] = values
+
+    def _running(self, step: int) -> dict[str, float]:
+        values = {}
+        for name in ("loss", "accuracy"):
+            window = self.series(name)[max(0, step - AVERAGED) : step]
+            if len(window):
+                values[f"{name}_mean"] = float(window.mean(dtype=np.float64))
+        for name in ("grad_norm", "clipped_norm"):
+            if 0 < step <= self._steps:
+                values[name] = float(self.series(name)[step - 1])
+        return values
+
+    def _add_frame(self, picture: Frame) -> None:
+        frames = self.frames
+        if len(frames) > 1 and frames[-1].step - frames[-2].step < self._frame_stride:
+            frames.pop()  # it was kept only for being the newest
+        frames.append(picture)
+        while len(frames) > self._most_frames:
+            self._frame_stride *= 2
+            kept = frames[:1]
+            for f in frames[1:-1]:
+                if f.step - kept[-1].step >= self._frame_stride:
+                    kept.append(f)
+            frames[:] = [*kept, frames[-1]]
+
+    def _add_checkpoint(self, checkpoint: Checkpoint) -> None:
+        kept = self.checkpoints
+        if checkpoint.step - kept[-1].step < self._checkpoint_stride:
+            return
+        kept.append(checkpoint)
+        while len(kept) > self._most_checkpoints:
+            self._checkpoint_stride = max(2 * self._checkpoint_stride, 2 * (kept[1].step - kept[0].step))
+            thinned = kept[:1]
+            for c in kept[1:]:
+                if c.step - thinned[-1].step >= self._checkpoint_stride:
+                    thinned.append(c)
+            kept[:] = thinned
+
+
+def _nbytes(checkpoint: Checkpoint) -> int:
+    return checkpoint.parameters.nbytes * (1 + len(checkpoint.optimizer_state))

@@ -1,0 +1,241 @@
+"""`LiveRun`: one run that somebody is watching, and the registry where every page finds it again."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from rnnviz.experiment import Experiment
+from rnnviz.runs.engine import SLICE_SECONDS, Engine, Turn
+from rnnviz.runs.history import History
+from rnnviz.tasks import TASKS
+from rnnviz.tracing import Frame, frame
+from rnnviz.training import Checkpoint, Slice, start
+
+LEASE_SECONDS = 6.0  # a page polls several times a second; one that has not for this long is closed
+MOST_RUNS = 64
+FORGOTTEN_AFTER = 3600.0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a page sees of a run at one instant; nothing in it changes afterwards.
+
+    Attributes:
+        id: of the run.
+        revision: changes whenever recorded history was taken back, so that a browser starts over.
+        status: "ready", "training", "paused", "finished", "diverged" or "failed".
+        sentence: what there is to say about the status, may be empty.
+        experiment: with the learning rate, clipping and budget now in force.
+        step: training steps done.
+        steps_per_second: over the last two seconds of training; 0 when not training.
+        solved_at: the training step from which the task counts as solved, or None.
+        rewindable_to: training steps of the checkpoints one can go back to.
+        frames: all kept frames, by training step.
+        series: name -> (S,) float32.
+    """
+
+    id: str
+    revision: int
+    status: str
+    sentence: str
+    experiment: Experiment
+    step: int
+    steps_per_second: float
+    solved_at: int | None
+    rewindable_to: list[int]
+    frames: list[Frame]
+    series: dict[str, np.ndarray]
+
+
+class LiveRun:
+    """A run under the control of the pages that watch it. Safe to use from any thread."""
+
+    def __init__(self, experiment: Experiment, engine: Engine):
+        self.id = secrets.token_urlsafe(9)
+        self.last_seen = time.monotonic()
+        self._engine = engine
+        self._lock = threading.RLock()
+        self._checkpoint: Checkpoint = start(experiment)
+        self._history = History(self._checkpoint, frame(self._checkpoint))
+        self._revision = 0
+        self._playing = False
+        self._wanted_steps: int | None = None  # None: until the budget
+        self._diverged = self._failed = ""
+        self._solved_at: int | None = None
+        self._pace: deque[tuple[float, int]] = deque(maxlen=64)
+        self._turn: Turn | None = None
+
+    @property
+    def experiment(self) -> Experiment:
+        return self._checkpoint.experiment
+
+    # What a page may ask for
+
+    def play(self) -> None:
+        """Train until paused, solved or not, to the step budget."""
+        self._go(None)
+
+    def step_once(self) -> None:
+        """Train exactly one step."""
+        self._go(1)
+
+    def _go(self, steps: int | None) -> None:
+        with self._lock:
+            self.last_seen = time.monotonic()
+            if self._diverged or self._left() <= 0:
+                return
+            self._failed = ""
+            self._playing, self._wanted_steps = True, steps
+            self._pace.clear()
+        self._engine.request(self)
+
+    def pause(self) -> None:
+        """Submit no further slice. The one being computed is taken when it is done, so no work is lost."""
+        with self._lock:
+            self._playing = False
+
+    def rewind(self, step: int = 0) -> None:
+        """Go back to the newest kept checkpoint at or before `step`, with the settings now in force, and wait there."""
+        with self._lock:
+            now = self.experiment
+            self._playing, self._turn = False, None  # a slice still being computed is of a past that no longer is
+            self._checkpoint = self._history.rewind(step).amend(
+                learning_rate=now.learning_rate, clip_norm=now.clip_norm, steps=now.steps
+            )
+            self._diverged = self._failed = ""
+            self._pace.clear()
+            self._revision += 1
+            self._judge()
+
+    def amend(self, **changes: float) -> None:
+        """Change `learning_rate`, `clip_norm` or `steps` from the next slice on.
+
+        Raises:
+            RnnvizError: if a field needs a restart or breaks its rule; then nothing changes.
+        """
+        with self._lock:
+            self._checkpoint = self._checkpoint.amend(**changes)
+
+    def poll(self) -> Snapshot:
+        """Look at the run, and thereby keep it alive: what nobody polls pauses until somebody does."""
+        with self._lock:
+            self.last_seen = time.monotonic()
+            asleep = self._playing and self._turn is None
+            history, status = self._history, self._status()
+            series = {
+                "loss": history.series("loss"),
+                "loss_mean": history.mean_series("loss"),
+                "grad_norm": history.series("grad_norm"),
+                "clipped_norm": history.series("clipped_norm"),
+            }
+            if TASKS[self.experiment.task].loss == "cross_entropy":
+                series |= {"accuracy": history.series("accuracy"), "accuracy_mean": history.mean_series("accuracy")}
+            snapshot = Snapshot(
+                id=self.id,
+                revision=self._revision,
+                status=status,
+                sentence=self._diverged or self._failed,
+                experiment=self.experiment,
+                step=self._checkpoint.step,
+                steps_per_second=self._speed() if status == "training" else 0.0,
+                solved_at=self._solved_at,
+                rewindable_to=[c.step for c in history.checkpoints],
+                frames=list(history.frames),
+                series=series,
+            )
+        if asleep:
+            self._engine.request(self)
+        return snapshot
+
+    # What the engine asks for
+
+    def next_turn(self) -> Turn | None:
+        with self._lock:
+            watched = time.monotonic() - self.last_seen < LEASE_SECONDS
+            if not self._playing or not watched:
+                return None
+            self._turn = Turn(self._checkpoint, min(self._left(), self._wanted_steps or self._left()), SLICE_SECONDS)
+            return self._turn
+
+    def take(self, turn: Turn, result: Slice) -> None:
+        with self._lock:
+            if turn is not self._turn:
+                return
+            self._turn = None
+            now = self.experiment  # settings may have changed while the slice was computed
+            self._history.add(result)
+            self._checkpoint = result.checkpoint.amend(
+                learning_rate=now.learning_rate, clip_norm=now.clip_norm, steps=now.steps
+            )
+            self._diverged = result.diverged or ""
+            self._pace.append((time.monotonic(), self._checkpoint.step))
+            if self._wanted_steps is not None:
+                self._wanted_steps -= len(result.losses)
+            if self._diverged or self._left() <= 0 or self._wanted_steps == 0:
+                self._playing = False
+            self._judge()
+
+    def fail(self, turn: Turn, error: BaseException) -> None:
+        with self._lock:
+            if turn is self._turn:
+                self._turn, self._playing = None, False
+                self._failed = f"The computation stopped ({type(error).__name__}); everything before it is kept."
+
+    # Bookkeeping, under the lock
+
+    def _left(self) -> int:
+        return self.experiment.steps - self._checkpoint.step
+
+    def _status(self) -> str:
+        if self._diverged:
+            return "diverged"
+        if self._failed:
+            return "failed"
+        if self._playing:
+            return "training"
+        if self._left() <= 0:
+            return "finished"
+        return "paused" if self._checkpoint.step else "ready"
+
+    def _speed(self) -> float:
+        recent = [(when, step) for when, step in self._pace if when > self._pace[-1][0] - 2]
+        (began, first), (ended, last) = (recent[0], recent[-1]) if len(recent) > 1 else ((0.0, 0), (0.0, 0))
+        return (last - first) / (ended - began) if ended > began else 0.0
+
+    def _judge(self) -> None:
+        now = self.experiment
+        if self._solved_at is None or self._solved_at > self._checkpoint.step:
+            self._solved_at = self._history.first_solved(TASKS[now.task].solved(now.length, now.signal))
+
+
+class Registry:
+    """Every live run of this server, by its unguessable id."""
+
+    def __init__(self, engine: Engine):
+        self.engine = engine
+        self._runs: dict[str, LiveRun] = {}
+        self._lock = threading.Lock()
+
+    def create(self, experiment: Experiment) -> LiveRun:
+        """A new run, ready at step 0. Runs nobody has looked at for long make room."""
+        run = LiveRun(experiment, self.engine)
+        now = time.monotonic()
+        with self._lock:
+            by_age = sorted(self._runs.values(), key=lambda r: r.last_seen)
+            for k, old in enumerate(by_age):
+                if now - old.last_seen > FORGOTTEN_AFTER or len(by_age) - k >= MOST_RUNS:
+                    old.pause()
+                    del self._runs[old.id]
+            self._runs[run.id] = run
+        return run
+
+    def find(self, run_id: str) -> LiveRun | None:
+        """The run of that id, if this server still has it."""
+        with self._lock:
+            return self._runs.get(run_id)
