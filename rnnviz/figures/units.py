@@ -1,0 +1,93 @@
+"""What does every unit hold at every time step? Hidden states, cell states and gates of one example."""
+
+from typing import Literal
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike
+
+from rnnviz.figures.base import feed, finish, framed, maths, note, numbers, time_axis, times
+from rnnviz.figures.theme import GATE, SIGNED, Theme, palette
+
+# By the last part of the channel name; the update gate follows PyTorch's convention, z = keep.
+_WORDS: dict[str, tuple[str, str]] = {
+    "h": (
+        "What does each unit say?",
+        "A stripe of one colour is a unit that holds its value over time; a flicker follows the input.",
+    ),
+    "c": ("What does each cell remember?", "A long stripe of one colour is a value kept over many steps."),
+    "input": (
+        "When does it write?",
+        "Deep teal: the candidate is written into the cell. Pale: the cell ignores this step.",
+    ),
+    "forget": (
+        "What does it keep?",
+        "Deep teal: the cell keeps its value. A pale column wipes the memory at that step.",
+    ),
+    "output": ("When does it speak?", "Deep teal: the cell shows its content. Pale: it remembers silently."),
+    "candidate": ("What would it write?", "The value offered at each step: it counts only where the gate lets it in."),
+    "reset": (
+        "Does the candidate see the past?",
+        "Deep teal: the candidate uses the old state. Pale: it looks at the input alone.",
+    ),
+    "update": ("What does it keep?", "Deep teal: the old state is kept (z = keep). Pale: the candidate replaces it."),
+}
+
+
+def unit_heatmap(
+    values: ArrayLike,
+    *,
+    kind: Literal["signed", "gate"],
+    limit: float = 1.0,
+    name: str,
+    symbol: str,
+    channel: str,
+    theme: Theme = "light",
+) -> go.Figure:
+    """One quantity of one example, unit × time step.
+
+    `values` (U, T), dimensionless. `kind` "signed" is coloured symmetrically from -`limit` to `limit`; "gate" from 0 to
+    1, where `limit` does not apply. `name` ("forget gate") and `symbol` ("f_t") label it, `channel` ("gates.forget")
+    feeds it.
+    """
+    if kind not in ("signed", "gate"):
+        raise ValueError(f"kind must be 'signed' or 'gate'. Got {kind!r}.")
+    if not limit > 0:
+        raise ValueError(f"limit must be above 0. Got {limit}.")
+    colours = palette(theme)
+    z = numbers(values, 2, "values")  # (U, T)
+    units, steps = z.shape
+    signed = kind == "signed"
+    figure = go.Figure(
+        go.Heatmap(
+            x=times(steps),
+            y=times(units),
+            z=np.where(np.isfinite(z), z, np.float32("nan")),
+            zmin=-limit if signed else 0.0,
+            zmax=limit if signed else 1.0,
+            colorscale=[list(stop) for stop in (SIGNED if signed else GATE)[theme]],
+            showscale=False,
+            zsmooth=False,
+            hoverongaps=False,
+            name=name,
+            meta=feed(z=("frame", channel)),
+            hovertemplate=f"{name}, unit %{{y}}, t = %{{x}}<br>{maths(symbol)} = %{{z:.3g}}<extra></extra>",
+        )
+    )
+    accent = colours.gates.get(channel.rpartition(".")[2], colours.ink)
+    place = {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 8, "yref": "paper"}
+    figure.add_annotation(
+        note(maths(symbol), theme=theme, y=1, yanchor="top", font={"size": 17, "color": accent}, **place)
+    )
+    figure.add_annotation(
+        note(f"−{limit:.3g} … {limit:.3g}" if signed else "0 … 1", theme=theme, y=1, yanchor="top", yshift=-28, **place)
+    )
+    figure.update_layout(
+        xaxis=time_axis(steps) | framed(theme),
+        yaxis=framed(theme) | {"title": {"text": "unit"}, "range": [units + 0.5, 0.5], "nticks": 5},
+        hovermode="closest",
+    )
+    question, look_for = _WORDS.get(
+        channel.rpartition(".")[2], (f"What is the {name} of each unit?", "Rows are units, columns are time steps.")
+    )
+    return finish(figure, theme=theme, question=question, look_for=look_for, height=190, over_time=True)

@@ -1,0 +1,78 @@
+"""One realistic call of every figure in the registry, and a second where it has another face."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from rnnviz.figures import FIGURES
+
+T, U, F = 50, 12, 7
+t = np.arange(1, T + 1)
+decay = (-1 - 0.2 * (T - t)).astype(np.float32)  # log10: 1e-11 at t = 1 to 1e-1 at t = T
+random = np.random.default_rng(0)
+
+LOSS: dict[str, Any] = {
+    "baseline": 1 / 6,
+    "baseline_name": "guessing the mean",
+    "threshold": 0.01,
+    "threshold_name": "solved",
+    "loss_name": "MSE",
+    "budget": 3000,
+}
+GRADIENT_BAND = (t, decay, decay - 0.5, decay + 0.5)
+ROWS = np.stack([decay * (1 - 0.1 * k) for k in range(F)])
+HIDDEN = np.tanh(random.standard_normal((U, T))).astype(np.float16)
+MARKED = np.stack([random.random(T), np.isin(t, (13, 38))], axis=1)
+SYMBOLS = np.eye(6)[random.integers(0, 6, T)]
+
+
+class Call(NamedTuple):
+    name: str
+    arguments: tuple[Any, ...]
+    options: dict[str, Any]
+
+
+CALLS = [
+    Call("loss_curve", ({"loss": np.linspace(1, 0.1, 300)},), LOSS),
+    Call("loss_curve", ({"loss": []},), LOSS),
+    Call(
+        "loss_curve",
+        ({"loss": np.linspace(1.4, 0.1, 300), "accuracy": np.linspace(0.25, 1, 300)},),
+        LOSS | {"threshold": None, "accuracy_chance": 0.25, "accuracy_threshold": 0.99},
+    ),
+    Call("gradient_norm_plot", GRADIENT_BAND, {}),
+    Call("gradient_norm_plot", GRADIENT_BAND, {"median_c": decay / 4, "low_c": decay / 4 - 1, "high_c": decay / 4 + 1}),
+    Call("gradient_training_heatmap", (ROWS, np.arange(F) * 10), {}),
+    Call("gradient_training_heatmap", (ROWS[:1], np.array([0])), {}),
+    Call(
+        "unit_heatmap",
+        (HIDDEN,),
+        {"kind": "signed", "limit": 2.5, "name": "cell state", "symbol": "c_t", "channel": "states.c"},
+    ),
+    Call(
+        "unit_heatmap",
+        (np.abs(HIDDEN),),
+        {"kind": "gate", "name": "forget gate", "symbol": "f_t", "channel": "gates.forget"},
+    ),
+    Call("input_marked_values", (MARKED,), {}),
+    Call("input_symbols", (SYMBOLS,), {"names": list("abcdXY"), "highlight": "XY"}),
+    Call("input_wave", (MARKED[:, :1],), {}),
+    Call("prediction_values", (np.linspace(0.3, 1.7, 8), np.full(8, 0.9)), {"baseline_prediction": 1.0}),
+    Call("prediction_classes", (np.arange(8) % 4, np.full((8, 4), 0.25), ["XX", "XY", "YX", "YY"]), {}),
+    Call("prediction_sequence", (np.sin(t / 3), np.zeros(T)), {"scored": (6, T)}),
+]
+
+
+def build(call: Call, theme: str = "light") -> go.Figure:
+    return FIGURES[call.name](*call.arguments, **call.options, theme=theme)
+
+
+def feeds(figure: go.Figure) -> dict[str, dict[str, list[str]]]:
+    """Trace name -> feed, of the live traces of a figure."""
+    return {trace.name: trace.meta["feed"] for trace in figure.data if trace.meta}
+
+
+def named(figure: go.Figure, name: str) -> Any:
+    (trace,) = (trace for trace in figure.data if trace.name == name)
+    return trace
