@@ -54,13 +54,15 @@ def gradient_norm_plot(
     median_c: ArrayLike | None = None,
     low_c: ArrayLike | None = None,
     high_c: ArrayLike | None = None,
+    last_answer: ArrayLike | None = None,
     theme: Theme = "light",
 ) -> go.Figure:
     """Per-sample norm ‖∂L/∂h_t‖₂ at every time step on a log axis: median line and quantile band.
 
     `steps_t` (T,) is 1 … T. `median`, `low` and `high` (T,) are log10 of the median and of the 10 % and 90 % quantiles
     over the probe batch; at -inf (exactly zero) a line drops out of the picture. `median_c`, `low_c`, `high_c` add
-    ‖∂L/∂c_t‖₂ of a cell with a cell state. The y axis is fixed by these arrays and stays while live data replaces them.
+    ‖∂L/∂c_t‖₂ of a cell with a cell state. `last_answer` (T,) adds the median of ‖∂L_T/∂h_t‖₂, L_T the loss of the last
+    answer alone, for a task that answers at every step. The y axis is fixed by these arrays and stays while live data replaces them.
     """
     colours = palette(theme)
     t = np.asarray(steps_t)
@@ -69,7 +71,8 @@ def gradient_norm_plot(
     ]
     if median_c is not None and low_c is not None and high_c is not None:
         states.append(("c", colours.gradient_c, "dash", (median_c, low_c, high_c)))
-    bottom, top = decades(np.concatenate([numbers(a, 1, "a gradient norm") for *_, s in states for a in s]))
+    drawn = [a for *_, s in states for a in s] + ([] if last_answer is None else [last_answer])
+    bottom, top = decades(np.concatenate([numbers(a, 1, "a gradient norm") for a in drawn]))
 
     figure = go.Figure()
     for state, colour, _, (_, lower, upper) in states:
@@ -98,6 +101,19 @@ def gradient_norm_plot(
                 name=_norm(state),
                 meta=feed(y=("frame", f"grad.{state}.median", "pow10")),
                 hovertemplate=f"{_norm(state)} %{{y:.2e}}<extra></extra>",
+            )
+        )
+
+    if last_answer is not None:
+        figure.add_trace(
+            go.Scatter(
+                x=t,
+                y=power_of_ten(last_answer),
+                mode="lines",
+                line={"width": 2.5, "color": colours.ink, "dash": "dot"},
+                name=f"{_norm('h', of='L<sub>T</sub>')} last answer",
+                meta=feed(y=("frame", "grad.last.median", "pow10")),
+                hovertemplate="last answer only %{y:.2e}<extra></extra>",
             )
         )
 
@@ -139,23 +155,28 @@ def gradient_norm_plot(
         figure,
         theme=theme,
         question="Which steps still feel the loss?",
-        look_for="Read from right to left. A straight fall on this log axis is a gradient that vanishes exponentially; "
-        "a level line is a memory. Where a line drops out of the picture, the gradient is exactly zero.",
+        look_for="Read from right to left: a straight fall is a gradient that vanishes exponentially, a level line a "
+        "memory. A line that ends is a gradient of exactly zero.",
         height=250,
         over_time=True,
     )
 
 
-def gradient_training_heatmap(log10_rows: ArrayLike, training_steps: ArrayLike, *, theme: Theme = "light") -> go.Figure:
+def gradient_training_heatmap(
+    log10_rows: ArrayLike, training_steps: ArrayLike, *, of_last_answer: bool = False, theme: Theme = "light"
+) -> go.Figure:
     """log10 ‖∂L/∂h_t‖₂ by time step (x) and training step (y).
 
     `log10_rows` (F, T) holds the median of every recorded frame, `training_steps` (F,) the step it was recorded at.
     Norms below the float32 floor, and exact zeros (-inf), are flat grey. The colour limits are fixed by the rows given
-    here; values beyond them take the end colours.
+    here; values beyond them take the end colours. With `of_last_answer` the rows are those of ‖∂L_T/∂h_t‖₂, L_T the loss
+    of the last answer alone: where every step answers, only that shows how far back learning reaches.
     """
     colours = palette(theme)
     rows = numbers(log10_rows, 2, "log10_rows")
     bottom, top = decades(rows)
+    channel = "grad.last.median" if of_last_answer else "grad.h.median"
+    norm = _norm("h", of="L<sub>T</sub>" if of_last_answer else "L")
     figure = go.Figure(
         go.Heatmap(
             x=times(rows.shape[1]),
@@ -166,10 +187,9 @@ def gradient_training_heatmap(log10_rows: ArrayLike, training_steps: ArrayLike, 
             colorscale=[list(stop) for stop in norm_scale(theme, bottom, top)],
             zsmooth=False,
             hoverongaps=False,
-            meta=feed(z=("rows", "grad.h.median"), y=("steps", "step")),
+            meta=feed(z=("rows", channel), y=("steps", "step")),
             name="gradient norm",
-            hovertemplate="t = %{x}, training step %{y}<br>"
-            f"log<sub>10</sub> {_norm('h')} = %{{z:.3g}}<extra></extra>",
+            hovertemplate=f"t = %{{x}}, training step %{{y}}<br>log<sub>10</sub> {norm} = %{{z:.3g}}<extra></extra>",
             colorbar=_norm_bar(_ticks(bottom, top)),
         )
     )
@@ -187,23 +207,23 @@ def gradient_training_heatmap(log10_rows: ArrayLike, training_steps: ArrayLike, 
         hovermode="closest",
     )
     figure.add_annotation(
-        note(_norm("h"), theme=theme, x=1, xref="paper", xanchor="left", xshift=4)
+        note(norm, theme=theme, x=1, xref="paper", xanchor="left", xshift=4)
         | {"y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 4}
     )
     return finish(
         figure,
         theme=theme,
         question="How far back does learning reach?",
-        look_for="Bright steps still feel the loss. Watch whether brightness spreads leftwards, to earlier steps, as "
-        "training goes on, upwards. Flat grey: less than float32 can hold, or exactly zero.",
-        height=260,
+        look_for=("L_T is the loss of the last answer alone. " if of_last_answer else "")
+        + "Bright steps still feel the loss. Does brightness spread left, to earlier steps, as training goes on, upwards?",
+        height=250,
         over_time=True,
         training_axis="y",
     )
 
 
-def _norm(state: str) -> str:
-    return f"‖∂<i>L</i>/∂<i>{state}<sub>t</sub></i>‖<sub>2</sub>"
+def _norm(state: str, *, of: str = "L") -> str:
+    return f"‖∂<i>{of}</i>/∂<i>{state}<sub>t</sub></i>‖<sub>2</sub>"
 
 
 def _ticks(bottom: int, top: int) -> Array:

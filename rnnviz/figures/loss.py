@@ -108,14 +108,13 @@ def loss_curve(
         )
     figure.update_layout(annotations=lines)
 
-    solved = "" if threshold is None else " At the dotted line the task counts as solved."
     return finish(
         figure,
         theme=theme,
         question="Is it learning?",
-        look_for=f"Bold: the mean of the last {MEAN_WINDOW} training steps; faint: every single one. "
-        f"Only below the dashed line does it know more than {baseline_name}.{solved}",
-        height=320 if with_accuracy else 220,
+        look_for=f"Bold: mean of the last {MEAN_WINDOW} steps. Only below the dashed line does it know more than "
+        f"{baseline_name}.",
+        height=290 if with_accuracy else 200,
         training_axis="x",
     )
 

@@ -100,7 +100,7 @@ def prediction_values(
         question="What does it say?",
         look_for="Dots belong inside their rings; a stem is the error. All dots level: it ignores what it read."
         + ("" if baseline_prediction is None else " Dashed: the best constant guess."),
-        height=220,
+        height=200,
     )
 
 
@@ -237,6 +237,6 @@ def prediction_sequence(
         theme=theme,
         question="What does it say?",
         look_for="The prediction should lie on the target; noise that nobody can foresee remains as a gap.",
-        height=220,
+        height=200,
         over_time=True,
     )

@@ -28,7 +28,8 @@ class Snapshot:
 
     Attributes:
         id: of the run.
-        revision: changes whenever recorded history was taken back, so that a browser starts over.
+        revision: grows with every change of the run.
+        epoch: grows with every rewind; `epoch_from` is the training step the last one went back to.
         status: "ready", "training", "paused", "finished", "diverged" or "failed".
         sentence: what there is to say about the status, may be empty.
         experiment: with the learning rate, clipping and budget now in force.
@@ -42,6 +43,8 @@ class Snapshot:
 
     id: str
     revision: int
+    epoch: int
+    epoch_from: int
     status: str
     sentence: str
     experiment: Experiment
@@ -63,7 +66,7 @@ class LiveRun:
         self._lock = threading.RLock()
         self._checkpoint: Checkpoint = start(experiment)
         self._history = History(self._checkpoint, frame(self._checkpoint))
-        self._revision = 0
+        self._revision = self._epoch = self._epoch_from = 0
         self._playing = False
         self._wanted_steps: int | None = None  # None: until the budget
         self._diverged = self._failed = ""
@@ -92,6 +95,7 @@ class LiveRun:
                 return
             self._failed = ""
             self._playing, self._wanted_steps = True, steps
+            self._revision += 1
             self._pace.clear()
         self._engine.request(self)
 
@@ -99,6 +103,12 @@ class LiveRun:
         """Submit no further slice. The one being computed is taken when it is done, so no work is lost."""
         with self._lock:
             self._playing = False
+            self._revision += 1
+
+    def release(self) -> None:
+        """A page leaves: unless another one polls in the meantime, training sleeps after the slice being computed."""
+        with self._lock:
+            self.last_seen -= LEASE_SECONDS
 
     def rewind(self, step: int = 0) -> None:
         """Go back to the newest kept checkpoint at or before `step`, with the settings now in force, and wait there."""
@@ -110,6 +120,7 @@ class LiveRun:
             )
             self._diverged = self._failed = ""
             self._pace.clear()
+            self._epoch, self._epoch_from = self._epoch + 1, self._checkpoint.step
             self._revision += 1
             self._judge()
 
@@ -121,6 +132,7 @@ class LiveRun:
         """
         with self._lock:
             self._checkpoint = self._checkpoint.amend(**changes)
+            self._revision += 1
 
     def poll(self) -> Snapshot:
         """Look at the run, and thereby keep it alive: what nobody polls pauses until somebody does."""
@@ -139,6 +151,8 @@ class LiveRun:
             snapshot = Snapshot(
                 id=self.id,
                 revision=self._revision,
+                epoch=self._epoch,
+                epoch_from=self._epoch_from,
                 status=status,
                 sentence=self._diverged or self._failed,
                 experiment=self.experiment,
@@ -168,6 +182,7 @@ class LiveRun:
             if turn is not self._turn:
                 return
             self._turn = None
+            self._revision += 1
             now = self.experiment  # settings may have changed while the slice was computed
             self._history.add(result)
             self._checkpoint = result.checkpoint.amend(
@@ -184,6 +199,7 @@ class LiveRun:
     def fail(self, turn: Turn, error: BaseException) -> None:
         with self._lock:
             if turn is self._turn:
+                self._revision += 1
                 self._turn, self._playing = None, False
                 self._failed = f"The computation stopped ({type(error).__name__}); everything before it is kept."
 
