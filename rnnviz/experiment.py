@@ -19,6 +19,7 @@ from rnnviz.errors import ExperimentError
 from rnnviz.tasks import SIGNALS, TASKS
 
 MEMORY_BOUND = 512  # MiB of activations one training step may need
+SIZES = ("length", "batch_size", "hidden_size", "layers")  # whose product decides that
 
 INITIALISATIONS = {
     "default": "PyTorch default",
@@ -79,10 +80,12 @@ class Setting:
 
 
 def _truncated(value: float) -> float:
-    return math.trunc(value) if math.isfinite(value) else math.nan
+    return value if isinstance(value, int) else math.trunc(value) if math.isfinite(value) else math.nan
 
 
 def _number(value: float) -> str:
+    if isinstance(value, int) and abs(value) > 1e300:  # too large for the formats below
+        return "a number beyond 1e300"
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e12 else f"{value:g}"
 
 
@@ -297,7 +300,7 @@ class Experiment(BaseModel):
         ),
     ] = 0
 
-    def __init__(self, **values: Any):
+    def __init__(self, /, **values: Any):
         try:
             super().__init__(**values)
         except ValidationError as error:
@@ -363,8 +366,10 @@ class Experiment(BaseModel):
         """
         try:
             values = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ExperimentError({"": f"An experiment must be a JSON object. Got text that is not JSON: {error}."}) from None
+        except (ValueError, RecursionError) as error:  # also a number of thousands of digits, brackets without end
+            raise ExperimentError(
+                {"": f"An experiment must be a JSON object. Got text that is not JSON: {error}."}
+            ) from None
         if not isinstance(values, dict):
             raise ExperimentError({"": f"An experiment must be a JSON object. Got {_shown(values)}."})
         return cls(**values)
@@ -393,8 +398,7 @@ class Experiment(BaseModel):
             value = _parsed(name, query[name])
             if sentence := setting.problem(name, value, _is_whole(name)):
                 default = cls.model_fields[name].default
-                clamp = isinstance(value, int | float) and not math.isnan(value) and setting.choices is None
-                if clamp:
+                if isinstance(value, int | float) and not math.isnan(value) and setting.choices is None:
                     value = min(max(value, setting.lowest), setting.highest)
                     value = int(value) if _is_whole(name) else float(value)
                 else:
@@ -410,7 +414,7 @@ class Experiment(BaseModel):
         try:
             return cls(**values), notices
         except ExperimentError as error:
-            small = cls(**{name: values[name] for name in ("cell", "task") if name in values})
+            small = cls(**{name: value for name, value in values.items() if name not in SIZES})
             return small, [*notices, f"{error} Using the default sizes instead."]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnviz.cells import CELLS, Gradients, Tape
+from rnnviz.cells import CELLS, Gradients, Step, Tape
 from rnnviz.experiment import Experiment
 from rnnviz.tasks import TASKS, Batch
 
@@ -187,7 +187,9 @@ def _columns(a: Tensor) -> Tensor:
     return a.transpose(0, 1).reshape(a.shape[1], -1)
 
 
-def _weight_gradients(named: dict[str, Tensor], k: int, found: Gradients, below: Tensor, h_past: Tensor, B: int) -> None:
+def _weight_gradients(
+    named: dict[str, Tensor], k: int, found: Gradients, below: Tensor, h_past: Tensor, B: int
+) -> None:
     side, past = _columns(found.input_side), _columns(h_past)
     recurrent = side if found.recurrent_side is found.input_side else _columns(found.recurrent_side)
     torch.matmul(side, _columns(below).T, out=named[f"{k}.W_ih"]).div_(B)
@@ -238,7 +240,7 @@ def _score(
     return (outputs if task.readout == "every" else outputs[0]), losses, correct, direct, readout_gradient
 
 
-def unroll(experiment: Experiment, parameters: Tensor, inputs: Tensor) -> tuple[list[list], Tensor]:
+def unroll(experiment: Experiment, parameters: Tensor, inputs: Tensor) -> tuple[list[list[Step]], Tensor]:
     """The same network through the cells' reference equations, step by step: slow, plain, differentiable by autograd.
 
     Args:

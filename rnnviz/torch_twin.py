@@ -43,7 +43,10 @@ class TorchTwin(nn.Module):
             self.readout.weight.copy_(weights["readout.W"])
             self.readout.bias.copy_(weights["readout.b"])
             for k in range(experiment.layers):
-                own = {name: getattr(self.cell, f"{name}_l{k}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
+                own = {
+                    name: getattr(self.cell, f"{name}_l{k}")
+                    for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+                }
                 own["weight_ih"].copy_(weights[f"{k}.W_ih"])
                 own["weight_hh"].copy_(weights[f"{k}.W_hh"])
                 own["bias_ih"].copy_(weights[f"{k}.b"])

@@ -121,11 +121,16 @@ def _own_batch(experiment: Experiment, inputs: np.ndarray | None, targets: np.nd
     if inputs is None or targets is None:
         raise RnnvizError("`inputs` and `targets` must be given together. Got only one of them.")
     task = TASKS[experiment.task]
-    x, y = np.asarray(inputs), np.asarray(targets)
+    x, y = np.array(inputs, order="C"), np.array(targets, order="C")  # torch takes no reversed or read-only views
+    for name, values in (("inputs", x), ("targets", y)):
+        if values.dtype.kind not in "biuf":
+            raise RnnvizError(f"`{name}` must be real numbers. Got {values.dtype} values.")
     I, O = len(task.input_names), len(task.output_names)
     if x.ndim != 3 or x.shape[2] != I or 0 in x.shape:
         raise RnnvizError(f"`inputs` must have shape (T, B, {I}) for the task {task.name}. Got {x.shape}.")
     T, B, _ = x.shape
+    if (first := task.scored_from(T, experiment.signal)) >= T:
+        raise RnnvizError(f"`inputs` must have at least {first + 1} steps for the task {task.name}. Got {T}.")
     wanted = (B,) if task.loss == "cross_entropy" else (B, O) if task.readout == "last" else (T, B, O)
     if y.shape != wanted:
         raise RnnvizError(f"`targets` must have shape {wanted} for the task {task.name}. Got {y.shape}.")

@@ -48,9 +48,12 @@ class Checkpoint:
     @property
     def weights(self) -> dict[str, np.ndarray]:
         """Parameter name ("0.W_hh", "readout.b", ...) -> array, as views."""
-        pieces = np.split(self.parameters, np.cumsum([np.prod(shape) for shape in layout(self.experiment).values()])[:-1])
+        pieces = np.split(
+            self.parameters, np.cumsum([np.prod(shape) for shape in layout(self.experiment).values()])[:-1]
+        )
         return {
-            name: piece.reshape(shape) for (name, shape), piece in zip(layout(self.experiment).items(), pieces, strict=True)
+            name: piece.reshape(shape)
+            for (name, shape), piece in zip(layout(self.experiment).items(), pieces, strict=True)
         }
 
     def amend(self, **changes: float) -> Checkpoint:
@@ -62,7 +65,9 @@ class Checkpoint:
         """
         for name in changes:
             if name not in SETTINGS or not SETTINGS[name].live:
-                raise RnnvizError(f"`{name}` cannot change while a run goes on; start a new one. Got {changes[name]!r}.")
+                raise RnnvizError(
+                    f"`{name}` cannot change while a run goes on; start a new one. Got {changes[name]!r}."
+                )
         return replace(self, experiment=self.experiment.amend(**changes))
 
     def to_torch(self) -> TorchTwin:
@@ -227,5 +232,3 @@ def _update(experiment: Experiment, count: int, p: Tensor, g: Tensor, state: dic
         square = state["square"].mul_(beta2).addcmul_(g, g, value=1 - beta2)
         scale = square.sqrt().div_((1 - beta2**count) ** 0.5).add_(EPSILON)
         p.addcdiv_(mean, scale, value=-rate / (1 - beta1**count))
-
-

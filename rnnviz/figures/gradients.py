@@ -62,7 +62,8 @@ def gradient_norm_plot(
     `steps_t` (T,) is 1 … T. `median`, `low` and `high` (T,) are log10 of the median and of the 10 % and 90 % quantiles
     over the probe batch; at -inf (exactly zero) a line drops out of the picture. `median_c`, `low_c`, `high_c` add
     ‖∂L/∂c_t‖₂ of a cell with a cell state. `last_answer` (T,) adds the median of ‖∂L_T/∂h_t‖₂, L_T the loss of the last
-    answer alone, for a task that answers at every step. The y axis is fixed by these arrays and stays while live data replaces them.
+    answer alone, for a task that answers at every step. The y axis is fixed by these arrays and stays while live data
+    replaces them.
     """
     colours = palette(theme)
     t = np.asarray(steps_t)

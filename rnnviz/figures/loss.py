@@ -149,5 +149,5 @@ def _loss_range(loss: Array, baseline: float, threshold: float | None, log: bool
     if not log:
         return [min(0.0, first * 1.1), max(baseline * 2, first * 1.1, 1e-6)]
     high = baseline * 12 if first < baseline * 12 else first * 2
-    low = baseline / 300 if threshold is None else threshold / 20
+    low = baseline / 20_000 if threshold is None else threshold / 100
     return [float(np.log10(min(low, baseline / 20))), float(np.log10(high))]

@@ -93,6 +93,7 @@ class Engine:
         self._lock = threading.RLock()
         self._executor = new_executor()
         self._retries: dict[int, int] = {}
+        self._filling = False
 
     def warm_up(self) -> None:
         """Start the workers now, so that the first visitor's click does not wait for them."""
@@ -114,11 +115,17 @@ class Engine:
 
     def _fill(self) -> None:
         with self._lock:
-            while self._line and len(self._busy) < self._places:
-                runner = self._line.popleft()
-                turn = runner.next_turn()
-                if turn is not None:
-                    self._submit(runner, turn)
+            if self._filling:  # an executor that computes inside `submit` comes back here; the loop below goes on
+                return
+            self._filling = True
+            try:
+                while self._line and len(self._busy) < self._places:
+                    runner = self._line.popleft()
+                    turn = runner.next_turn()
+                    if turn is not None:
+                        self._submit(runner, turn)
+            finally:
+                self._filling = False
 
     def _submit(self, runner: Runner, turn: Turn) -> None:
         self._busy.add(id(runner))

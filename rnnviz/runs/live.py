@@ -73,6 +73,7 @@ class LiveRun:
         self._solved_at: int | None = None
         self._pace: deque[tuple[float, int]] = deque(maxlen=64)
         self._turn: Turn | None = None
+        self._earlier_turn: Turn | None = None  # begun before `_wanted_steps` was set, so it does not count
 
     @property
     def experiment(self) -> Experiment:
@@ -94,7 +95,7 @@ class LiveRun:
             if self._diverged or self._left() <= 0:
                 return
             self._failed = ""
-            self._playing, self._wanted_steps = True, steps
+            self._playing, self._wanted_steps, self._earlier_turn = True, steps, self._turn
             self._revision += 1
             self._pace.clear()
         self._engine.request(self)
@@ -132,6 +133,8 @@ class LiveRun:
         """
         with self._lock:
             self._checkpoint = self._checkpoint.amend(**changes)
+            if self._left() <= 0:
+                self._playing = False
             self._revision += 1
 
     def poll(self) -> Snapshot:
@@ -190,7 +193,7 @@ class LiveRun:
             )
             self._diverged = result.diverged or ""
             self._pace.append((time.monotonic(), self._checkpoint.step))
-            if self._wanted_steps is not None:
+            if self._wanted_steps is not None and turn is not self._earlier_turn:
                 self._wanted_steps -= len(result.losses)
             if self._diverged or self._left() <= 0 or self._wanted_steps == 0:
                 self._playing = False

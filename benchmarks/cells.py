@@ -1,0 +1,99 @@
+"""A fully recorded training step against the same step in bare `torch.nn`, one thread, interleaved rounds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from statistics import median
+
+import torch
+from torch import nn
+
+from rnnviz import CELLS, Experiment, advance, start
+from rnnviz.arithmetic import flushed_denormals, one_thread
+from rnnviz.model import training_batch
+from rnnviz.tracing import frame
+
+ROUNDS, STEPS = 9, 12
+SIZES = ((100, 32), (400, 32), (100, 128))
+
+
+def main() -> None:
+    """Measure and print."""
+    print(f"\nTraining steps per second against torch.nn (B 32, medians of {ROUNDS} interleaved rounds, one thread)")
+    print(
+        "| cell | T | H | × bare torch.nn, nothing recorded | × unrolled autograd, every state's gradient | frame / steps |"
+    )
+    print("|---|---|---|---|---|---|")
+    with one_thread(), flushed_denormals():
+        for length, hidden in SIZES:
+            for name in CELLS:
+                experiment = Experiment(cell=name, length=length, hidden_size=hidden, layers=1)
+                print(_row(experiment), flush=True)
+
+
+def _row(experiment: Experiment) -> str:
+    checkpoint = start(experiment)
+    contestants = {
+        "ours": lambda: advance(checkpoint, STEPS, record_last=False),
+        "bare": _torch_loop(experiment, _bare(experiment)),
+        "unrolled": _torch_loop(experiment, _unrolled(experiment)),
+        "frame": lambda: frame(checkpoint),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in contestants}
+    for round_ in range(ROUNDS + 1):
+        for name, run in contestants.items():
+            began = time.perf_counter()
+            run()
+            if round_:  # the first warms up
+                taken[name].append(time.perf_counter() - began)
+    seconds = {name: median(values) for name, values in taken.items()}
+    return (
+        f"| {experiment.cell} | {experiment.length} | {experiment.hidden_size} "
+        f"| {seconds['bare'] / seconds['ours']:.2f} | {seconds['unrolled'] / seconds['ours']:.2f} "
+        f"| {seconds['frame'] / (seconds['ours'] / STEPS):.2f} |"
+    )
+
+
+def _torch_loop(
+    experiment: Experiment, network: tuple[nn.Module, Callable[[torch.Tensor], torch.Tensor]]
+) -> Callable[[], None]:
+    module, answer = network
+    optimizer = torch.optim.Adam(module.parameters(), lr=experiment.learning_rate)
+
+    def run() -> None:
+        for step in range(STEPS):
+            batch = training_batch(experiment, step)
+            optimizer.zero_grad()
+            loss = nn.functional.mse_loss(answer(torch.from_numpy(batch.inputs)), torch.from_numpy(batch.targets))
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(module.parameters(), experiment.clip_norm)
+            optimizer.step()
+            loss.item()
+
+    return run
+
+
+def _bare(experiment: Experiment) -> tuple[nn.Module, Callable[[torch.Tensor], torch.Tensor]]:
+    twin = start(experiment).to_torch()
+    return twin, twin
+
+
+def _unrolled(experiment: Experiment) -> tuple[nn.Module, Callable[[torch.Tensor], torch.Tensor]]:
+    """What one writes to see every gradient: a loop over torch's own cell modules that retains each state's gradient."""
+    kind = {"rnn": nn.RNNCell, "lstm": nn.LSTMCell, "gru": nn.GRUCell}[experiment.cell]
+    cell, readout = kind(2, experiment.hidden_size), nn.Linear(experiment.hidden_size, 1)
+
+    def answer(inputs: torch.Tensor) -> torch.Tensor:
+        h = torch.zeros(inputs.shape[1], experiment.hidden_size)
+        state = (h, h) if experiment.cell == "lstm" else h
+        states = []
+        for x in inputs:
+            state = cell(x, state)
+            for tensor in state if isinstance(state, tuple) else (state,):
+                tensor.retain_grad()
+                states.append(tensor)
+        said: torch.Tensor = readout(state[0] if isinstance(state, tuple) else state)
+        return said
+
+    return nn.ModuleList([cell, readout]), answer

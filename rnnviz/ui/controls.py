@@ -1,0 +1,70 @@
+"""The sidebar, made from the declarations in `Experiment`: nothing about a field is written here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from rnnviz.experiment import SETTINGS, Experiment, Setting
+from rnnviz.ui import session
+
+GROUPS = ("Network", "Task", "Training")
+WIDEST_ROW = 24  # characters that fit side by side in the sidebar
+
+
+def sidebar(experiment: Experiment) -> None:
+    """Every field that applies, essentials first, the rest behind one step."""
+    with st.sidebar:
+        for group in GROUPS:
+            fields = {
+                name: setting
+                for name, setting in SETTINGS.items()
+                if setting.group == group and setting.applies(experiment)
+            }
+            st.markdown(f"##### {group}")
+            for name, setting in fields.items():
+                if setting.essential:
+                    _control(name, setting, experiment)
+            rest = {name: setting for name, setting in fields.items() if not setting.essential}
+            if rest:
+                with st.expander(f"More {group.lower()} settings"):
+                    for name, setting in rest.items():
+                        _control(name, setting, experiment)
+        live = [setting.label.lower() for setting in SETTINGS.values() if setting.live]
+        st.caption(
+            f"{', '.join(live).capitalize()} may change mid-run. Anything else starts a fresh, untrained network."
+        )
+
+
+def _control(name: str, setting: Setting, experiment: Experiment) -> None:
+    key = f"control_{name}"
+    value = getattr(experiment, name)
+    # The run is the truth, the widget only shows it: another tab may have changed it, or a refused value is taken back.
+    st.session_state[key] = value
+    label = f"{setting.label} ({setting.unit})" if setting.unit else setting.label
+    common: dict[str, Any] = {"key": key, "help": setting.help, "on_change": _changed, "args": (name,)}
+    if setting.choices is not None:
+        titles = dict(setting.choices)
+        if len(titles) <= 3 and sum(map(len, titles.values())) <= WIDEST_ROW:
+            st.segmented_control(
+                label, list(titles), format_func=titles.__getitem__, required=True, width="stretch", **common
+            )
+        else:
+            st.selectbox(label, list(titles), format_func=titles.__getitem__, **common)
+    elif setting.ticks:
+        # A link may bring a value between the ticks; it stays on offer as long as it is in use.
+        st.select_slider(label, sorted({*setting.ticks, value}), format_func=_tick, **common)
+    elif setting.highest - setting.lowest <= 100 * setting.step:
+        kind = type(value)
+        st.slider(label, kind(setting.lowest), kind(setting.highest), step=kind(setting.step), **common)
+    else:
+        st.number_input(label, int(setting.lowest), int(setting.highest), step=1, **common)
+
+
+def _tick(value: float) -> str:
+    return f"{value:,.6g}".replace(",", " ")
+
+
+def _changed(name: str) -> None:
+    session.change(**{name: st.session_state[f"control_{name}"]})

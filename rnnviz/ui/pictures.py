@@ -1,0 +1,200 @@
+"""Which pictures the Playground shows of a run, made once per experiment and theme; the feed brings them to life."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import plotly.graph_objects as go
+
+from rnnviz import figures
+from rnnviz.cells import CELLS
+from rnnviz.experiment import Experiment
+from rnnviz.figures import Theme
+from rnnviz.model import probe_batch
+from rnnviz.runs.history import AVERAGED
+from rnnviz.tasks import TASKS
+from rnnviz.tracing import SHOWN_EXAMPLES, Frame, frame
+from rnnviz.training import start
+from rnnviz.ui.stage import Card, Readout, Section, Value
+
+SYMBOLS = {
+    "h": "h_t", "c": "c_t", "input": "i_t", "forget": "f_t", "output": "o_t",
+    "reset": "r_t", "update": "z_t", "candidate": "",
+}  # fmt: skip
+UNBOUNDED_LIMIT = 2.0  # colour limit of states that are not confined to (-1, 1); hover gives the true value
+
+
+@lru_cache(maxsize=32)
+def sections(experiment: Experiment, theme: Theme) -> tuple[Section, ...]:
+    """The picture cards of a fresh run of `experiment`, from its untrained network."""
+    first = frame(start(experiment))
+    cards = _inside(experiment, first, theme)
+    return (
+        Section("", (Card("loss", _loss(experiment, theme)), Card("says", _says(experiment, first, theme)))),
+        Section(
+            "",
+            (
+                Card("history", _history(experiment, first, theme)),
+                Card("gradient", _gradient(experiment, first, theme)),
+            ),
+        ),
+        Section("Inside, at this step", cards),
+    )
+
+
+def readouts(experiment: Experiment) -> tuple[Readout, ...]:
+    """The numbers above the pictures."""
+    task, T = TASKS[experiment.task], experiment.length
+    baseline = task.baseline(T, experiment.signal)
+    said = [
+        Readout(
+            "loss",
+            ("loss ", Value("loss_mean"), f" ({baseline.name}: {_short(baseline.value)})"),
+            f"Mean loss of the last {AVERAGED} training steps. Every step draws fresh examples, so this is also the score "
+            "on examples never seen before.",
+        ),
+        Readout(
+            "reach",
+            ("gradient reaches back ", Value("reach", "count"), f" of {T} steps"),
+            "How many steps back from the last one the median of ‖∂L/∂h_t‖ stays above 1 % of its maximum, measured in "
+            "float64 on the fixed probe examples, for the loss of the last answer.",
+        ),
+        Readout(
+            "norm",
+            (
+                "gradient norm ",
+                Value("grad_norm"),
+                *((", clipped ", Value("clipped_norm")) if experiment.clip_norm else ()),
+            ),
+            "2-norm of the gradient of all weights in this training step, before and after clipping.",
+        ),
+    ]
+    if task.loss == "cross_entropy":
+        chance = 1 / len(task.output_names)
+        said.insert(
+            1,
+            Readout(
+                "accuracy",
+                ("accuracy ", Value("accuracy_mean", "percent"), f" (chance {100 * chance:.3g} %)"),
+                f"Fraction of fresh examples answered correctly over the last {AVERAGED} training steps.",
+            ),
+        )
+    if experiment.cell == "lstm":
+        said.append(
+            Readout(
+                "keeps",
+                ("forget gate keeps ", Value("forget_gate", "percent")),
+                "Mean of f_t over probe examples, time steps and units: how much of the cell state survives one step.",
+            )
+        )
+    if experiment.cell == "gru":
+        said.append(
+            Readout(
+                "keeps",
+                ("update gate keeps ", Value("update_gate", "percent")),
+                "Mean of z_t over probe examples, time steps and units: how much of the old state survives one step.",
+            )
+        )
+    return tuple(said)
+
+
+def _short(value: float) -> str:
+    """At most three significant digits, without a leading zero: .167."""
+    return f"{value:.3g}".removeprefix("0") or "0"
+
+
+def _loss(experiment: Experiment, theme: Theme) -> go.Figure:
+    task = TASKS[experiment.task]
+    baseline = task.baseline(experiment.length, experiment.signal)
+    solved = task.solved(experiment.length, experiment.signal)
+    by_accuracy = solved.metric == "accuracy"
+    nothing = np.empty(0, np.float32)
+    names = ("loss", "loss_mean", "accuracy", "accuracy_mean") if by_accuracy else ("loss", "loss_mean")
+    return figures.loss_curve(
+        dict.fromkeys(names, nothing),
+        baseline=baseline.value,
+        baseline_name=baseline.name,
+        threshold=None if by_accuracy else solved.value,
+        threshold_name="" if by_accuracy else solved.name,
+        loss_name="squared error" if task.loss == "mse" else "cross-entropy (nats)",
+        budget=experiment.steps,
+        accuracy_chance=1 / len(task.output_names) if by_accuracy else None,
+        accuracy_threshold=solved.value if by_accuracy else None,
+        theme=theme,
+    )
+
+
+def _says(experiment: Experiment, first: Frame, theme: Theme) -> go.Figure:
+    task, targets, said = TASKS[experiment.task], probe_batch(experiment).targets, first.channels["outputs"]
+    if task.loss == "cross_entropy":
+        return figures.prediction_classes(targets[:SHOWN_EXAMPLES], said, task.output_names, theme=theme)
+    if task.readout == "every":
+        scored = (task.scored_from(experiment.length, experiment.signal) + 1, experiment.length)
+        return figures.prediction_sequence(targets[:, 0, 0], said[:, 0], scored=scored, theme=theme)
+    return figures.prediction_values(targets[:SHOWN_EXAMPLES, 0], said[:, 0], baseline_prediction=1.0, theme=theme)
+
+
+def _history(experiment: Experiment, first: Frame, theme: Theme) -> go.Figure:
+    every = TASKS[experiment.task].readout == "every"
+    row = first.channels["grad.last.median" if every else "grad.h.median"]
+    return figures.gradient_training_heatmap(row[None], np.array([0]), of_last_answer=every, theme=theme)
+
+
+def _gradient(experiment: Experiment, first: Frame, theme: Theme) -> go.Figure:
+    quantiles = {
+        name: {q: first.channels[f"grad.{name}.{q}"] for q in ("median", "low", "high")}
+        for name in CELLS[experiment.cell].states
+    }
+    of_c = {f"{q}_c": values for q, values in quantiles.get("c", {}).items()}
+    return figures.gradient_norm_plot(
+        np.arange(1, experiment.length + 1),
+        **quantiles["h"],
+        **of_c,
+        last_answer=first.channels.get("grad.last.median"),
+        theme=theme,
+    )
+
+
+def _inside(experiment: Experiment, first: Frame, theme: Theme) -> tuple[Card, ...]:
+    cell, task = CELLS[experiment.cell], TASKS[experiment.task]
+    inputs = probe_batch(experiment).inputs[:, 0]  # (T, I)
+    if task.name == "adding":
+        strip = figures.input_marked_values(inputs, theme=theme)
+    elif len(task.input_names) > 1:
+        strip = figures.input_symbols(inputs, names=task.input_names, highlight="XY", theme=theme)
+    else:
+        strip = figures.input_wave(inputs, names=task.input_names, theme=theme)
+    cards = [Card("input", strip)]
+    for state in cell.states:
+        bounded = state == "h" and (cell.gates or experiment.activation in ("tanh", "sigmoid"))
+        cards.append(
+            Card(
+                f"state_{state}",
+                figures.unit_heatmap(
+                    first.channels[f"states.{state}"],
+                    kind="signed",
+                    limit=1.0 if bounded else UNBOUNDED_LIMIT,
+                    name="hidden state" if state == "h" else "cell state",
+                    symbol=SYMBOLS[state],
+                    channel=f"states.{state}",
+                    theme=theme,
+                ),
+            )
+        )
+    for gate in cell.gates:
+        signed = gate in cell.signed_gates
+        cards.append(
+            Card(
+                f"gate_{gate}",
+                figures.unit_heatmap(
+                    first.channels[f"gates.{gate}"],
+                    kind="signed" if signed else "gate",
+                    name=gate if signed else f"{gate} gate",
+                    symbol=SYMBOLS[gate] or ("g_t" if cell.name == "lstm" else "n_t"),
+                    channel=f"gates.{gate}",
+                    theme=theme,
+                ),
+            )
+        )
+    return tuple(cards)

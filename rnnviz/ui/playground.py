@@ -1,0 +1,194 @@
+"""The parts of a page around one live run: transport, share, status, and the feed that moves the pictures."""
+
+from __future__ import annotations
+
+import secrets
+
+import streamlit as st
+
+from rnnviz.figures import Theme, legend_html, palette
+from rnnviz.runs import LiveRun, Snapshot
+from rnnviz.ui import session
+from rnnviz.ui.pictures import readouts, sections
+from rnnviz.ui.stage import Resync, Status, feed, frames_to_send, pack_feed, stage
+
+POLL_TRAINING, POLL_RESTING = 0.15, 1.0  # seconds
+SAFE_CLIP = 1.0
+
+
+def theme() -> Theme:
+    """The theme the visitor's browser shows."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
+def notices() -> None:
+    """What could not be honoured, and where the run before this one went."""
+    for sentence in st.session_state.pop("notices", []):
+        # As plain text: the sentence may quote what a hostile link carried.
+        st.warning(_literal(sentence), icon=":material/link_off:")
+    if "replaced" in st.session_state:
+        what, step, old = st.session_state.replaced
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"New {what}: this network is untrained. The one before was at step {step:,}.".replace(",", " "))
+            st.button("Back to it", key="back", type="tertiary", on_click=_back, args=(old,))
+
+
+def _literal(text: str) -> str:
+    return "".join(f"\\{char}" if char in "\\`*_{}[]()<>#+-.!|~$:" else char for char in text)
+
+
+def _back(old: LiveRun) -> None:
+    session.watch(old)
+    del st.session_state.replaced
+
+
+def transport(run: LiveRun, snapshot: Snapshot) -> None:
+    """Train or Pause, Step, Rewind, a new seed, and the link to this experiment."""
+    training = snapshot.status == "training"
+    over = snapshot.status in ("finished", "diverged")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if training:
+            st.button("Pause", key="pause", type="primary", icon=":material/pause:", on_click=run.pause, width=120)
+        else:
+            st.button(
+                "Train",
+                key="train",
+                type="primary",
+                icon=":material/play_arrow:",
+                on_click=run.play,
+                disabled=over,
+                help="The step budget is used up: rewind, or raise the budget in the sidebar." if over else None,
+                width=120,
+            )
+        st.button(
+            "Step", key="step", icon=":material/skip_next:", on_click=run.step_once, disabled=training or over,
+            help="Train exactly one step.",
+        )  # fmt: skip
+        st.button(
+            "Rewind", key="rewind", icon=":material/replay:", on_click=run.rewind, disabled=snapshot.status == "ready",
+            help="Back to step 0 with the same initial weights and the same examples.",
+        )  # fmt: skip
+        st.button(
+            "New seed", key="new_seed", icon=":material/casino:", on_click=_new_seed,
+            help="Other initial weights, other examples: does what you saw depend on luck?",
+        )  # fmt: skip
+        _share(run)
+
+
+def _new_seed() -> None:
+    session.change(seed=secrets.randbelow(10_000))
+
+
+def _share(run: LiveRun) -> None:
+    with st.popover("Share", icon=":material/link:"):
+        st.markdown("**This experiment, from the start**")
+        st.code(session.link(run.experiment), language=None, wrap_lines=True)
+        st.caption("Opens the same cell, task, settings and seed: the same run, bit for bit.")
+        st.markdown("**This very run, live**")
+        st.code(f"{session.link(run.experiment)}&run={run.id}", language=None, wrap_lines=True)
+        st.caption("Whoever opens it sees and steers this run while this server keeps it.")
+        st.download_button("Download as JSON", run.experiment.to_json(), "experiment.json", "application/json")
+
+
+def trouble(run: LiveRun, snapshot: Snapshot) -> None:
+    """A run that diverged or failed: what happened, and the way out."""
+    if snapshot.status == "failed":
+        st.error(snapshot.sentence)
+    if snapshot.status != "diverged":
+        return
+    with st.container(border=True):
+        st.markdown(
+            f":material/error: **This run diverged.** {_literal(snapshot.sentence)} Everything before it is kept."
+        )
+        target = next(step for step in reversed(snapshot.rewindable_to) if step < max(snapshot.step, 1))
+        st.button(
+            f"Clip at {SAFE_CLIP:g} and go back to step {target:,}".replace(",", " "),
+            key="clip_and_rewind",
+            type="primary",
+            on_click=_clip_and_rewind,
+            args=(run, target),
+        )
+
+
+def _clip_and_rewind(run: LiveRun, target: int) -> None:
+    run.amend(clip_norm=SAFE_CLIP)
+    run.rewind(target)
+
+
+def pictures(run: LiveRun, snapshot: Snapshot) -> None:
+    """The stage with everything on it."""
+    colours = palette(theme())
+    stage(
+        run.id,
+        sections(snapshot.experiment, theme()),
+        readouts(snapshot.experiment),
+        theme={
+            "--rnnviz-ink": colours.ink,
+            "--rnnviz-muted": colours.muted,
+            "--rnnviz-hairline": colours.grid,
+            "--rnnviz-paper": colours.panel,
+            "--rnnviz-success": colours.threshold,
+            "--rnnviz-warning": colours.negative,
+        },
+        budget=snapshot.experiment.steps,
+        key="stage",
+    )
+    st.html(legend_html(theme()))
+
+
+def live_feed(run: LiveRun, status: str) -> None:
+    """Poll the run and pass on what is new; keeps the run's lease, and reruns the page when its status changes."""
+
+    @st.fragment(run_every=POLL_TRAINING if status == "training" else POLL_RESTING)
+    def poll() -> None:
+        snapshot = run.poll()
+        if snapshot.status != status:
+            st.rerun()
+        feed(_message(snapshot), key="feed", on_resync=_missing)
+
+    poll()
+
+
+def _missing(resync: Resync) -> None:
+    st.session_state.resync = resync
+
+
+def _message(snapshot: Snapshot) -> bytes:
+    """What the browser needs next. The same bytes again while nothing has changed, so that nothing is sent."""
+    asked: Resync | None = st.session_state.pop("resync", None)
+    if asked is not None and asked.run != snapshot.id:
+        asked = None
+    cached = st.session_state.get("message")
+    if asked is None and cached is not None and cached[0] == (snapshot.id, snapshot.revision):
+        payload: bytes = cached[1]
+        return payload
+    sent_run, sent = st.session_state.get("sent", ("", 0))
+    since = min(sent, snapshot.step) if sent_run == snapshot.id else 0
+    payload = pack_feed(
+        run=snapshot.id,
+        revision=snapshot.revision,
+        epoch=snapshot.epoch,
+        epoch_from=snapshot.epoch_from,
+        status=_status(snapshot),
+        kept=[f.step for f in snapshot.frames],
+        frames=frames_to_send(snapshot.frames, have=asked.steps if asked else None),
+        series=snapshot.series,
+        series_from=min(asked.series, snapshot.step) if asked else max(0, since - 500),
+        values={"speed": snapshot.steps_per_second},
+        answer=asked is not None,
+    )
+    st.session_state.sent = (snapshot.id, snapshot.step)
+    st.session_state.message = ((snapshot.id, snapshot.revision), payload)
+    return payload
+
+
+def _status(snapshot: Snapshot) -> Status:
+    if snapshot.status in ("diverged", "failed"):
+        return Status("diverged", snapshot.status, snapshot.sentence)
+    if snapshot.solved_at is not None:
+        when = f"{snapshot.solved_at:,}".replace(",", " ")
+        return Status("solved", f"{snapshot.status}, solved", f"Solved at step {when}.")
+    if snapshot.status == "finished":
+        return Status("finished", "budget used up", "Not solved in this budget.")
+    words = {"ready": "Untrained: press Train.", "training": "", "paused": ""}
+    return Status(snapshot.status, "", words[snapshot.status])  # type: ignore[arg-type]

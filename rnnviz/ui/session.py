@@ -1,0 +1,118 @@
+"""One visitor's session: which run they look at, and how that run and the address bar stay in step."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import numpy as np
+import streamlit as st
+
+from rnnviz.analysis import spectral_norm, spectral_radius
+from rnnviz.cells import CELLS
+from rnnviz.errors import RnnvizError
+from rnnviz.experiment import SETTINGS, Experiment
+from rnnviz.runs import LiveRun
+from rnnviz.tasks import TASKS
+from rnnviz.training import start
+from rnnviz.ui.server import registry
+
+
+def current_run() -> LiveRun:
+    """The run this session watches: the one it had, else the one its link names, else a new one from the link's fields."""
+    if "run" in st.session_state:
+        held: LiveRun = st.session_state.run
+        return held
+    query = {name: st.query_params[name] for name in st.query_params}
+    wanted, notices = Experiment.from_query(query)
+    run = registry().find(query["run"]) if "run" in query else None
+    asked = {name for name in query if name in SETTINGS}
+    if run is not None and asked & wanted.differs_in(run.experiment) - _live_fields():
+        run = None  # somebody edited the link: the fields they can read win over the id they cannot
+    elif run is None and "run" in query:
+        notices.append("That run is no longer on this server. This is the same experiment, from the start.")
+    st.session_state.notices = notices
+    watch(run or registry().create(wanted))
+    return current_run()
+
+
+def watch(run: LiveRun) -> None:
+    """Let this session look at `run` from now on."""
+    if "run" in st.session_state:
+        st.session_state.run.release()
+    st.session_state.run = run
+
+
+def change(**fields: Any) -> None:
+    """Apply a change of the experiment: mid-run where that is possible, as a new run where it is not.
+
+    A change that breaks a rule is refused with its sentence and changes nothing.
+    """
+    run = current_run()
+    try:
+        wanted = run.experiment.amend(**fields)
+        differs = wanted.differs_in(run.experiment)
+        if differs - _live_fields():
+            _replace(run, wanted, differs)
+        elif differs:
+            run.amend(**{name: getattr(wanted, name) for name in differs})
+    except RnnvizError as error:
+        st.session_state.notices = str(error).splitlines()
+
+
+def _replace(old: LiveRun, wanted: Experiment, differs: set[str]) -> None:
+    step = old.poll().step
+    watch(registry().create(wanted))
+    st.session_state.notices = []
+    if step:
+        what = ", ".join(SETTINGS[name].label.lower() for name in SETTINGS if name in differs)
+        st.session_state.replaced = (what, step, old)
+
+
+def write_address(run: LiveRun) -> None:
+    """Make the address bar a link to what is on the page: the experiment, and the live run."""
+    wanted = run.experiment.to_query() | {"run": run.id}
+    if st.query_params.to_dict() != wanted:
+        st.query_params.from_dict(wanted)
+
+
+def link(experiment: Experiment) -> str:
+    """An absolute link that opens this experiment, fresh, on this server's Playground."""
+    parts = urlsplit(st.context.url or "")
+    here = f"{parts.scheme}://{parts.netloc}{parts.path}" if parts.netloc else "/playground"
+    return f"{here}?{urlencode(experiment.to_query())}"
+
+
+def headline(experiment: Experiment) -> str:
+    """What is going on, in one line."""
+    return f"{CELLS[experiment.cell].title} learns to {TASKS[experiment.task].verb}"
+
+
+@lru_cache(maxsize=64)
+def particulars(experiment: Experiment) -> str:
+    """What this network starts with, measured from its initial weights rather than read off the settings."""
+    cell, H = CELLS[experiment.cell], experiment.hidden_size
+    first = start(experiment)
+    blocks = np.concatenate([first.weights[f"{k}.W_hh"].reshape(-1, H, H) for k in range(experiment.layers)])
+    rho, sigma = [spectral_radius(W) for W in blocks], [spectral_norm(W) for W in blocks]
+    many = "matrix" if len(blocks) == 1 else "matrices"
+    said = [
+        f"{len(first.parameters):,} parameters".replace(",", " "),
+        f"at the start: recurrent {many} ρ {_range(rho)}, σ₁ {_range(sigma)}",
+    ]
+    if cell.bias_field:
+        field, block = cell.bias_field
+        row = cell.blocks.index(block) * H
+        bias = np.mean([first.weights[f"{k}.b"][row : row + H] for k in range(experiment.layers)])
+        said.append(f"mean {field.replace('_', ' ')} {bias:.3g}")
+    return " · ".join(said)
+
+
+def _range(values: list[float]) -> str:
+    low, high = f"{min(values):.3g}", f"{max(values):.3g}"
+    return low if low == high else f"{low}–{high}"
+
+
+def _live_fields() -> set[str]:
+    return {name for name, setting in SETTINGS.items() if setting.live}
