@@ -34,7 +34,7 @@ def main() -> None:
 
 def _row(experiment: Experiment) -> str:
     checkpoint = start(experiment)
-    contestants = {
+    contestants: dict[str, Callable[[], object]] = {
         "ours": lambda: advance(checkpoint, STEPS, record_last=False),
         "bare": _torch_loop(experiment, _bare(experiment)),
         "unrolled": _torch_loop(experiment, _unrolled(experiment)),
@@ -66,7 +66,7 @@ def _torch_loop(
             batch = training_batch(experiment, step)
             optimizer.zero_grad()
             loss = nn.functional.mse_loss(answer(torch.from_numpy(batch.inputs)), torch.from_numpy(batch.targets))
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             nn.utils.clip_grad_norm_(module.parameters(), experiment.clip_norm)
             optimizer.step()
             loss.item()
