@@ -175,7 +175,7 @@ class Frame(NamedTuple):
     Attributes:
         step: training steps done.
         channels: name -> array; states and gates of probe example 0 as (units, T) float16, log10 gradient norms as (T,)
-            float32 (-inf where the norm is exactly 0), and `outputs`.
+            float32 (-inf where the norm is exactly 0), and `outputs`. NaN where a diverged network left even float64.
         scalars: name -> number.
     """
 
@@ -199,25 +199,38 @@ def frame(checkpoint: Checkpoint) -> Frame:
             shown = np.clip(values[:, 0, :SHOWN_UNITS].T, -65504, 65504)
             channels[f"{kind}.{name}"] = np.ascontiguousarray(shown, np.float16)
     for name, grads in tr.state_grads.items():
-        low, median, high = np.quantile(np.linalg.norm(grads, axis=2), (0.1, 0.5, 0.9), axis=1)
+        low, median, high = np.quantile(_norms(grads), (0.1, 0.5, 0.9), axis=1)
         for quantile, norms in (("low", low), ("median", median), ("high", high)):
             channels[f"grad.{name}.{quantile}"] = _log10(norms)
-    last = np.median(np.linalg.norm(tr.last_answer_grads["h"], axis=2), axis=1)  # (T,)
+    last = np.median(_norms(tr.last_answer_grads["h"]), axis=1)  # (T,)
     if task.readout == "every":
         channels["grad.last.median"] = _log10(last)
     scalars = {"probe_loss": float(tr.losses.mean()), "reach": float(reach(last))}
     if task.loss == "cross_entropy":
-        p = np.exp(tr.outputs - tr.outputs.max(1, keepdims=True))
-        channels["outputs"] = (p / p.sum(1, keepdims=True))[:SHOWN_EXAMPLES].astype(np.float32)  # (8, O)
+        p = torch.softmax(torch.from_numpy(tr.outputs), 1).numpy()
+        channels["outputs"] = p[:SHOWN_EXAMPLES].astype(np.float32)  # (8, O)
     elif task.readout == "every":
-        channels["outputs"] = tr.outputs[:, 0].astype(np.float32)  # (T, O)
+        channels["outputs"] = _single(tr.outputs[:, 0])  # (T, O)
     else:
-        channels["outputs"] = tr.outputs[:SHOWN_EXAMPLES].astype(np.float32)  # (8, O)
+        channels["outputs"] = _single(tr.outputs[:SHOWN_EXAMPLES])  # (8, O)
     if "forget" in tr.gates:
         scalars["forget_gate"] = float(tr.gates["forget"].mean())
     if "update" in tr.gates:
         scalars["update_gate"] = float(tr.gates["update"].mean())
     return Frame(tr.step, channels, scalars)
+
+
+def _norms(grads: np.ndarray) -> np.ndarray:
+    """(T, B, H) -> (T, B), scaled before squaring: a float64 reaches 1e±308, its square only half as far."""
+    largest = np.abs(grads).max(2)
+    with np.errstate(invalid="ignore"):  # inf / inf, in a diverged network
+        scaled = grads / np.where(largest > 0, largest, 1)[..., None]
+    return largest * np.linalg.norm(scaled, axis=2)
+
+
+def _single(values: np.ndarray) -> np.ndarray:
+    limit = np.finfo(np.float32).max
+    return np.clip(values, -limit, limit).astype(np.float32)
 
 
 def _log10(norms: np.ndarray) -> np.ndarray:

@@ -211,7 +211,7 @@ def _advance(
 def _not_a_number(step: int, loss: float, norm: float, rows: list[tuple[float, float, float]]) -> str | None:
     if np.isfinite(loss) and np.isfinite(norm):
         return None
-    what = f"the loss became {loss}" if not np.isfinite(loss) else f"the gradient norm became {norm}"
+    what = f"the loss became {loss:.3g} and the gradient norm {norm:.3g}"
     last = f"; one step earlier the loss was {rows[-1][0]:.3g} and the gradient norm {rows[-1][1]:.3g}" if rows else ""
     return f"Step {step}: {what}{last}."
 

@@ -21,7 +21,7 @@ from rnnviz.training import Checkpoint, Slice, advance
 
 logger = logging.getLogger(__name__)
 
-SLICE_SECONDS = 0.08
+SLICE_SECONDS = 0.14
 MOST_RETRIES = 3
 
 

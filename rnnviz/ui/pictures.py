@@ -25,9 +25,14 @@ SYMBOLS = {
 UNBOUNDED_LIMIT = 2.0  # colour limit of states that are not confined to (-1, 1); hover gives the true value
 
 
-@lru_cache(maxsize=32)
 def sections(experiment: Experiment, theme: Theme) -> tuple[Section, ...]:
-    """The picture cards of a fresh run of `experiment`, from its untrained network."""
+    """The picture cards of a run of `experiment`, drawn from its untrained network; what may change mid-run is left out."""
+    fields = Experiment.model_fields
+    return _sections(experiment.amend(**{name: fields[name].default for name in ("learning_rate", "clip_norm")}), theme)
+
+
+@lru_cache(maxsize=32)
+def _sections(experiment: Experiment, theme: Theme) -> tuple[Section, ...]:
     first = frame(start(experiment))
     cards = _inside(experiment, first, theme)
     return (
