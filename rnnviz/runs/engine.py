@@ -27,11 +27,12 @@ MOST_RETRIES = 3
 
 @dataclass(frozen=True)
 class Turn:
-    """One slice of work: `advance(checkpoint, steps, seconds=seconds)`."""
+    """One slice of work: the arguments of one call of `advance`."""
 
     checkpoint: Checkpoint
     steps: int
     seconds: float
+    record_every: int
 
 
 class Runner(Protocol):
@@ -79,7 +80,7 @@ def _prepare_worker() -> None:
 
 def compute(turn: Turn) -> Slice:
     """Runs in the worker."""
-    return advance(turn.checkpoint, turn.steps, seconds=turn.seconds)
+    return advance(turn.checkpoint, turn.steps, seconds=turn.seconds, record_every=turn.record_every)
 
 
 class Engine:

@@ -17,6 +17,8 @@ from rnnviz.tasks import TASKS
 from rnnviz.tracing import Frame, frame
 from rnnviz.training import Checkpoint, Slice, start
 
+# A slice ends with a frame; a run too fast for that to give a fine picture records this many over its budget besides.
+FRAMES_A_BUDGET = 75
 LEASE_SECONDS = 6.0  # a page polls several times a second; one that has not for this long is closed
 MOST_RUNS = 64
 FORGOTTEN_AFTER = 3600.0
@@ -177,7 +179,9 @@ class LiveRun:
             watched = time.monotonic() - self.last_seen < LEASE_SECONDS
             if not self._playing or not watched:
                 return None
-            self._turn = Turn(self._checkpoint, min(self._left(), self._wanted_steps or self._left()), SLICE_SECONDS)
+            steps = min(self._left(), self._wanted_steps or self._left())
+            record_every = max(1, self.experiment.steps // FRAMES_A_BUDGET)
+            self._turn = Turn(self._checkpoint, steps, SLICE_SECONDS, record_every)
             return self._turn
 
     def take(self, turn: Turn, result: Slice) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -14,6 +15,7 @@ from rnnviz.ui.stage import Resync, Status, feed, frames_to_send, pack_feed, sta
 
 POLL_TRAINING, POLL_RESTING = 0.15, 1.0  # seconds
 SAFE_CLIP = 1.0
+RESENT_STEPS = 500
 
 
 def theme() -> Theme:
@@ -149,6 +151,15 @@ def live_feed(run: LiveRun, status: str) -> None:
     poll()
 
 
+class Sent(NamedTuple):
+    """What this session has been sent of a run: the steps of its frames, and how many training steps of its series."""
+
+    run: str
+    epoch: int
+    frames: frozenset[int]
+    series: int
+
+
 def _missing(resync: Resync) -> None:
     st.session_state.resync = resync
 
@@ -162,8 +173,11 @@ def _message(snapshot: Snapshot) -> bytes:
     if asked is None and cached is not None and cached[0] == (snapshot.id, snapshot.revision):
         payload: bytes = cached[1]
         return payload
-    sent_run, sent = st.session_state.get("sent", ("", 0))
-    since = min(sent, snapshot.step) if sent_run == snapshot.id else 0
+    sent: Sent = st.session_state.get("sent", Sent("", 0, frozenset(), 0))
+    if sent.run != snapshot.id or sent.epoch != snapshot.epoch:
+        sent = Sent(snapshot.id, snapshot.epoch, frozenset(), 0)
+    # A message may be dropped on its way: the series go a little twice, and for whatever else is missing the browser asks.
+    new = frames_to_send(snapshot.frames, have=asked.steps if asked else sent.frames)
     payload = pack_feed(
         run=snapshot.id,
         revision=snapshot.revision,
@@ -171,13 +185,14 @@ def _message(snapshot: Snapshot) -> bytes:
         epoch_from=snapshot.epoch_from,
         status=_status(snapshot),
         kept=[f.step for f in snapshot.frames],
-        frames=frames_to_send(snapshot.frames, have=asked.steps if asked else None, window=2),
+        frames=new,
         series=snapshot.series,
-        series_from=min(asked.series, snapshot.step) if asked else max(0, since - 500),
+        series_from=min(asked.series if asked else max(0, sent.series - RESENT_STEPS), snapshot.step),
         values={"speed": snapshot.steps_per_second},
         answer=asked is not None,
     )
-    st.session_state.sent = (snapshot.id, snapshot.step)
+    known = frozenset(asked.steps) if asked else sent.frames
+    st.session_state.sent = Sent(snapshot.id, snapshot.epoch, known | {f.step for f in new}, snapshot.step)
     st.session_state.message = ((snapshot.id, snapshot.revision), payload)
     return payload
 

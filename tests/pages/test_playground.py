@@ -1,0 +1,268 @@
+"""The Playground as a script: what it shows, what its buttons and controls do, what it says when something is wrong."""
+
+import itertools
+import re
+
+import pytest
+
+from rnnviz.cells import CELLS
+from rnnviz.experiment import SETTINGS, Experiment
+from rnnviz.figures import palette
+from rnnviz.tasks import TASKS
+
+SMALL = {"hidden_size": 8, "length": 10, "batch_size": 8}
+EVERY = list(itertools.product(CELLS, TASKS))
+DIVERGING = {"cell": "rnn", "activation": "linear", "optimizer": "sgd", "learning_rate": 10, "clip_norm": 0}
+
+
+def plain(text):
+    """Markdown as it is read: escapes resolved."""
+    return re.sub(r"\\(.)", r"\1", text)
+
+
+@pytest.mark.parametrize(("cell", "task"), EVERY)
+def test_every_cell_meets_every_task(visit, cell, task):
+    seen = visit(cell=cell, task=task)
+    assert seen.at.title[0].value == f"{CELLS[cell].title} learns to {TASKS[task].verb}"
+    assert seen.buttons == {"Train": True, "Step": True, "Rewind": False, "New seed": True}
+    assert seen.message["kept"] == [0], "the untrained network is shown before anybody presses anything"
+    pictures = {card["key"] for section in seen.stage["sections"] for card in section["cards"]}
+    inside = {f"state_{state}" for state in CELLS[cell].states} | {f"gate_{gate}" for gate in CELLS[cell].gates}
+    assert pictures == {"loss", "says", "history", "gradient", "input"} | inside
+    seen.press("Step")
+    assert seen.until(lambda now: now.status == "paused").step == 1
+    assert seen.message["kept"] == [0, 1]
+
+
+@pytest.mark.parametrize(("cell", "task"), EVERY)
+def test_only_controls_that_apply_are_shown(visit, cell, task):
+    shown = set(visit(cell=cell, task=task).controls)
+    experiment = Experiment(cell=cell, task=task)
+    assert shown == {name for name, setting in SETTINGS.items() if setting.applies(experiment)}
+    assert ("forget_bias" in shown) == (cell == "lstm")
+    assert ("activation" in shown) == (cell == "rnn")
+    assert ("signal" in shown) == (task == "forecast")
+    assert "spectral_radius" not in shown
+
+
+def test_the_spectral_radius_is_asked_for_where_it_is_what_the_weights_start_from(visit):
+    seen = visit(**SMALL)
+    seen.set("initialisation", "spectral")
+    assert seen.controls["spectral_radius"].value == seen.run.experiment.spectral_radius
+    seen.set("spectral_radius", 1.2)
+    assert seen.run.experiment.spectral_radius == 1.2
+    assert "ρ 1.2" in seen.words
+    seen.set("initialisation", "orthogonal")
+    assert "spectral_radius" not in seen.controls
+
+
+def test_the_controls_and_the_address_show_the_experiment_of_the_link(visit):
+    asked = {"cell": "gru", "task": "temporal_order", "hidden_size": "24", "length": "30", "learning_rate": "0.003"}
+    seen = visit(**asked)
+    shown = {name: str(control.value) for name, control in seen.controls.items()}
+    assert asked.items() <= shown.items(), "0.003 lies between two ticks and is shown all the same"
+    assert dict(seen.at.query_params) == asked | {"run": seen.run.id}
+    assert not seen.at.warning
+
+
+def test_train_goes_on_until_pause_and_rewind_goes_back(visit):
+    seen = visit(**SMALL, steps=50_000)
+    seen.press("Train")
+    assert seen.buttons == {"Pause": True, "Step": False, "Rewind": True, "New seed": True}
+    step = seen.until(lambda now: now.step > 20).step
+    seen.until(lambda now: now.step > step)
+    seen.press("Pause")
+    seen.until(lambda now: now.status == "paused")
+    seen.run._engine.shutdown()  # waits for the slice that was being computed: it is kept
+    step = seen.snapshot.step
+    seen.look()
+    assert seen.message["kept"][-1] == step
+    assert seen.message["status"]["word"] == "paused"
+    seen.press("Rewind")
+    assert (seen.snapshot.step, seen.snapshot.status) == (0, "ready")
+    assert seen.message["kept"] == [0]
+    assert seen.buttons == {"Train": True, "Step": True, "Rewind": False, "New seed": True}
+
+
+@pytest.mark.parametrize(("field", "value"), [("learning_rate", 0.02), ("clip_norm", 5), ("steps", 5000)])
+def test_what_may_change_mid_run_keeps_the_run(visit, field, value):
+    seen = visit(**SMALL, steps=50_000)
+    seen.press("Train")
+    step = seen.until(lambda now: now.step > 5).step
+    run = seen.run
+    seen.set(field, value)
+    assert seen.run is run
+    assert getattr(run.experiment, field) == value == seen.controls[field].value
+    assert seen.at.query_params[field] == str(value)
+    assert seen.until(lambda now: now.step > step + 5).status == "training"
+    assert "Back to it" not in seen.buttons
+
+
+def test_anything_else_starts_a_new_run_says_so_and_offers_the_old_one(visit):
+    seen = visit(**SMALL)
+    seen.press("Step")
+    seen.until(lambda now: now.status == "paused")
+    old = seen.run
+    seen.set("hidden_size", 16)
+    assert seen.run is not old
+    assert (seen.snapshot.step, seen.run.experiment.hidden_size) == (0, 16)
+    assert seen.at.query_params["run"] == seen.run.id
+    assert "New hidden size" in seen.words
+    assert "was at step 1" in seen.words
+    seen.press("Back to it")
+    assert seen.run is old
+    assert (seen.snapshot.step, seen.controls["hidden_size"].value) == (1, 8)
+    assert "Back to it" not in seen.buttons
+
+
+def test_an_untrained_run_is_replaced_without_a_word(visit):
+    seen = visit(**SMALL)
+    seen.set("cell", "gru")
+    assert seen.at.title[0].value.startswith("GRU")
+    assert "Back to it" not in seen.buttons
+
+
+def test_a_new_seed_is_another_network(visit):
+    seen = visit(**SMALL, seed=7)
+    first = seen.words
+    seen.press("New seed")
+    assert seen.run.experiment.seed != 7
+    assert seen.words != first, "its weights are others, and what was measured of them"
+
+
+def test_a_combination_that_is_too_large_is_refused_with_its_sentence_and_keeps_the_run(visit):
+    seen = visit(length=1000, hidden_size=128, cell="lstm")
+    run = seen.run
+    seen.set("hidden_size", 256)
+    assert seen.run is run
+    assert seen.controls["hidden_size"].value == 128, "the control takes the refused value back"
+    assert "MiB" in plain(seen.at.warning[0].value)
+    assert "256" in seen.at.warning[0].value
+    seen.look()
+    assert not seen.at.warning, "said once"
+
+
+def test_a_link_to_something_too_large_opens_something_smaller_and_says_so(visit):
+    seen = visit(length=1000, batch_size=256, hidden_size=256, layers=8)
+    assert seen.run.experiment == Experiment()
+    assert "Using the default sizes instead" in plain(seen.at.warning[0].value)
+
+
+HOSTILE = {
+    "cell": "<script>alert(1)</script>",
+    "hidden_size": "1e9",
+    "length": "abc",
+    "learning_rate": "nan",
+    "seed": "-1",
+    "layers": "2.5",
+    "batch_size": "**8** [x](http://example.org) $x$",
+    "task": "![x](http://example.org/x.png)",
+    "clip_norm": "inf",
+    "unknown": "<b>",
+}
+
+
+def test_a_hostile_link_is_answered_in_sentences_and_changes_nothing_else(visit):
+    seen = visit(**HOSTILE)
+    now = seen.run.experiment
+    assert (now.cell, now.task, now.hidden_size, now.length) == ("lstm", "adding", 256, 50)
+    assert (now.learning_rate, now.seed, now.layers, now.clip_norm) == (0.005, 0, 2, 1000)
+    said = [warning.value for warning in seen.at.warning]
+    named = {match[1] for sentence in said if (match := re.match(r"`(\w+)`", plain(sentence)))}
+    assert named == set(HOSTILE) - {"unknown"}
+    for sentence in said:
+        bare = re.sub(r"\\.", "", sentence)
+        assert not re.search(r"[\\`*_{}\[\]()<>$!~|]", bare), f"this would be read as Markdown or HTML: {sentence}"
+    assert any("Got '<script>alert(1)</script>'." in plain(sentence) for sentence in said)
+    assert seen.buttons["Train"]
+
+
+def test_a_run_that_is_gone_is_said_to_be_gone(visit):
+    seen = visit(cell="gru", run="no-such-run")
+    assert "no longer on this server" in plain(seen.at.warning[0].value)
+    assert seen.run.experiment.cell == "gru"
+    assert seen.at.query_params["run"] == seen.run.id != "no-such-run"
+
+
+def test_two_visitors_of_one_link_see_and_steer_one_run(visit):
+    first = visit(**SMALL, steps=50_000)
+    first.press("Train")
+    second = visit(**first.at.query_params)
+    assert second.run is first.run
+    assert second.buttons["Pause"]
+    second.press("Pause")
+    first.look()
+    assert first.buttons["Train"]
+    second.set("learning_rate", 0.02)
+    first.look()
+    assert first.controls["learning_rate"].value == 0.02
+
+
+def test_an_edited_link_wins_over_the_run_it_names(visit):
+    first = visit(**SMALL)
+    second = visit(**dict(first.at.query_params) | {"cell": "rnn"})
+    assert second.run is not first.run
+    assert second.run.experiment == first.run.experiment.amend(cell="rnn")
+    third = visit(**dict(first.at.query_params) | {"learning_rate": "0.5"})
+    assert third.run is first.run, "what may change mid-run does not make another run"
+
+
+def test_a_run_that_diverges_says_so_and_is_saved_in_one_click(visit):
+    seen = visit(**DIVERGING)
+    seen.press("Train")
+    diverged = seen.until(lambda now: now.status != "training")
+    assert diverged.status == "diverged"
+    assert "This run diverged" in seen.words
+    assert diverged.sentence in plain(seen.words)
+    assert re.search(r"Step \d+: .*norm", diverged.sentence), "which step, which norm"
+    assert not seen.buttons["Train"]
+    (rescue,) = (label for label in seen.buttons if label.startswith("Clip at 1"))
+    seen.press(rescue)
+    assert seen.run.experiment.clip_norm == 1 == seen.controls["clip_norm"].value
+    assert seen.snapshot.step < max(1, diverged.step)
+    assert seen.buttons["Train"]
+    assert "This run diverged" not in seen.words
+
+
+def test_a_run_at_the_end_of_its_budget_says_so_and_goes_on_with_a_larger_one(visit):
+    seen = visit(**SMALL, steps=3)
+    seen.press("Train")
+    assert seen.until(lambda now: now.status == "finished").step == 3
+    assert not seen.buttons["Train"]
+    assert "budget" in next(button.help for button in seen.at.main.button if button.label == "Train")
+    assert seen.message["status"] == {
+        "word": "finished",
+        "label": "budget used up",
+        "sentence": "Not solved in this budget.",
+    }
+    seen.set("steps", 200)
+    assert seen.buttons["Train"]
+    assert seen.snapshot.step == 3
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pictures_are_drawn_for_the_theme_of_the_page(visit, theme):
+    seen = visit(context={"theme": theme}, **SMALL)
+    assert seen.stage["scheme"] == theme
+    assert seen.stage["theme"]["--rnnviz-ink"] == palette(theme).ink
+    figures = [card["figure"] for section in seen.stage["sections"] for card in section["cards"]]
+    assert {figure["layout"]["template"]["layout"]["font"]["color"] for figure in figures} == {palette(theme).ink}
+
+
+def test_the_links_to_share_open_what_they_say(visit):
+    seen = visit(context={"url": "http://school.example:8501/playground"}, cell="rnn", **SMALL)
+    fresh, live = (code.value for code in seen.at.main.code)
+    start, query = fresh.split("?")
+    assert start == "http://school.example:8501/playground"
+    assert live == f"{fresh}&run={seen.run.id}"
+    again = visit(**dict(pair.split("=") for pair in query.split("&")))
+    assert again.run is not seen.run
+    assert again.run.experiment == seen.run.experiment
+    assert visit(**dict(pair.split("=") for pair in live.split("?")[1].split("&"))).run is seen.run
+
+
+def test_nothing_is_sent_while_nothing_has_changed(visit):
+    seen = visit(**SMALL)
+    first = seen._component("feed").bytes
+    seen.look()
+    assert seen._component("feed").bytes == first
