@@ -108,12 +108,13 @@ def test_every_cell_starts_trains_traces_and_travels_on_every_task(cell: Cell, t
 @CELL
 @TASK
 def test_every_cell_gets_better_at_every_task(cell: Cell, task: Task) -> None:
-    experiment = Experiment(cell=cell.name, task=task.name, length=12, hidden_size=16, learning_rate=0.02)
+    length = max(8, task.shortest)
+    experiment = Experiment(cell=cell.name, task=task.name, length=length, hidden_size=16, learning_rate=0.02)
     first = start(experiment)
     later = advance(first, 250, record_last=False).checkpoint
     before, after = trace(first).losses.mean(), trace(later).losses.mean()
-    baseline = task.baseline(12, "ar2").value
-    assert after < 0.9 * min(before, baseline), "better than at the start and than the obvious answer"
+    baseline = task.baseline(length, "ar2").value
+    assert after < 0.75 * min(before, baseline), "better than at the start and than the obvious answer"
 
 
 def test_the_library_offers_the_names_its_readers_are_told() -> None:

@@ -34,12 +34,13 @@ from rnnviz.figures.theme import (
 def decades(log10_values: ArrayLike) -> tuple[int, int]:
     """Whole decades (low, high) generous enough to hold a run whose first frames are `log10_values`, of any shape.
 
-    At least 1e-10 to 1e2, in steps of five decades downwards. A picture that nears the float32 floor shows it too.
+    At least 1e-10 to 1e2, in steps of five decades downwards, with half as many decades again below the lowest value:
+    training an Elman network often makes its gradient vanish faster than at the start. A picture that nears the float32 floor shows it too.
     """
     finite = np.asarray(log10_values, dtype=np.float64).ravel()
     finite = finite[np.isfinite(finite)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    bottom = min(-10, 5 * int(np.floor((low - 1) / 5)))
+    bottom = min(-10, 5 * int(np.floor(1.5 * low / 5)))
     if bottom <= -35:
         bottom = -45
     return bottom, max(2, int(np.ceil(high)) + 1)
@@ -200,6 +201,8 @@ def gradient_training_heatmap(
         | {
             "title": {"text": TRAINING_TITLE},
             "nticks": 6,
+            "exponentformat": "none",
+            "separatethousands": True,
             # A single row spans half a step to either side: no labels between whole steps.
             "labelalias": {f"{sign}{k / 10:g}": "" for sign in ("", "−") for k in range(1, 10)},
         },
@@ -216,7 +219,7 @@ def gradient_training_heatmap(
         theme=theme,
         question="How far back does learning reach?",
         look_for=("L_T is the loss of the last answer alone. " if of_last_answer else "")
-        + "Bright steps still feel the loss. Does brightness spread left, to earlier steps, as training goes on, upwards?",
+        + "Bright steps still feel the loss. See whether brightness spreads left, to earlier steps, as training climbs.",
         height=250,
         over_time=True,
         training_axis="y",

@@ -84,7 +84,8 @@ def loss_curve(
     }
     if log:
         y_axis |= {"type": "log", "dtick": 1, "exponentformat": "none"}
-    x_axis: dict[str, Any] = {"title": {"text": TRAINING_TITLE}, "range": [0, budget], "showgrid": False}
+    x_axis: dict[str, Any] = {"title": {"text": TRAINING_TITLE}, "range": [0, budget], "showgrid": False, "nticks": 7}
+    x_axis |= {"exponentformat": "none", "separatethousands": True}
     figure.update_layout(xaxis=x_axis, yaxis=y_axis, hovermode="x", showlegend=False)
 
     if with_accuracy:

@@ -210,6 +210,7 @@ def template(theme: Theme) -> go.layout.Template:
         "separatethousands": False,
     }
     layout = go.Layout(
+        separators=".\u2009",  # decimal point, thin space between thousands
         font={"family": FONT_FAMILY, "size": FONT_SIZE, "color": colours.ink},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
