@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rnnviz.tasks import Yardstick
-from rnnviz.tracing import Frame
+from rnnviz.tracing import Frame, frame
 from rnnviz.training import Checkpoint, Slice
 
 MOST_FRAMES = 240
@@ -69,7 +69,7 @@ class History:
             self._append(name, values)
         self._steps += len(done.losses)
         for picture in done.frames:
-            self._add_frame(picture._replace(scalars=picture.scalars | self._running(picture.step)))
+            self._add_frame(picture)
         self._add_checkpoint(done.checkpoint)
 
     def rewind(self, step: int) -> Checkpoint:
@@ -80,6 +80,8 @@ class History:
         self._steps = target.step
         # Fresh buffers: a snapshot may still be looking at the old ones.
         self._series = {name: values[: self._steps].copy() for name, values in self._series.items()}
+        if self.frames[-1].step < target.step:  # thinned away; the newest frame is the moment the run stands at
+            self._add_frame(frame(target))
         return target
 
     def first_solved(self, yardstick: Yardstick) -> int | None:
@@ -110,6 +112,7 @@ class History:
         return values
 
     def _add_frame(self, picture: Frame) -> None:
+        picture = picture._replace(scalars=picture.scalars | self._running(picture.step))
         frames = self.frames
         if len(frames) > 1 and frames[-1].step - frames[-2].step < self._frame_stride:
             frames.pop()  # it was kept only for being the newest
