@@ -93,7 +93,9 @@ def test_gates_stay_in_the_interval_they_are_drawn_in(cell: Cell) -> None:
 @TASK
 def test_every_cell_starts_trains_traces_and_travels_on_every_task(cell: Cell, task: Task) -> None:
     for signal in SIGNALS if "signal" in task.options else ("ar2",):
-        experiment = Experiment(cell=cell.name, task=task.name, signal=signal, length=task.shortest, hidden_size=3, layers=2)
+        experiment = Experiment(
+            cell=cell.name, task=task.name, signal=signal, length=task.shortest, hidden_size=3, layers=2
+        )
         done = advance(start(experiment), 3, record_every=1)
         assert done.diverged is None
         assert np.isfinite(done.losses).all()

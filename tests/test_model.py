@@ -20,14 +20,18 @@ def weights(**fields: object) -> dict[str, np.ndarray]:
 def recurrent_blocks(cell: str, **fields: object) -> list[np.ndarray]:
     """Every (H, H) block of every layer's recurrent matrix, float64."""
     found = weights(cell=cell, layers=2, **fields)
-    return [block for k in range(2) for block in np.split(found[f"{k}.W_hh"].astype(np.float64), len(CELLS[cell].blocks))]
+    return [
+        block for k in range(2) for block in np.split(found[f"{k}.W_hh"].astype(np.float64), len(CELLS[cell].blocks))
+    ]
 
 
 def looks_uniform(values: np.ndarray, bound: float) -> bool:
     """Inside the bound, filling it, with the variance of a uniform draw (within five standard errors)."""
     v, n = values.ravel().astype(np.float64), values.size
     variance, spread = bound**2 / 3, bound**2 * np.sqrt(4 / 45 / n)
-    return bool(np.abs(v).max() <= bound and np.abs(v).max() > bound * (1 - 8 / n) and abs(v.var() - variance) < 5 * spread)
+    return bool(
+        np.abs(v).max() <= bound and np.abs(v).max() > bound * (1 - 8 / n) and abs(v.var() - variance) < 5 * spread
+    )
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -37,7 +41,9 @@ def test_the_default_is_uniform_in_one_over_root_h_and_biases_are_the_sum_of_two
     for name, values in found.items():
         if ".b" not in name:
             assert looks_uniform(values, bound), name
-    draws = np.concatenate([weights(cell=cell, layers=2, forget_bias=0, seed=s)["1.b"].reshape(-1, H) for s in range(60)], 1)
+    draws = np.concatenate(
+        [weights(cell=cell, layers=2, forget_bias=0, seed=s)["1.b"].reshape(-1, H) for s in range(60)], 1
+    )
     separate = {block for on in CELLS[cell].extra_parameters.values() for block in on}
     for k, block in enumerate(CELLS[cell].blocks):
         own, count = draws[k], 1 if block in separate else 2
@@ -51,7 +57,7 @@ def test_the_default_is_uniform_in_one_over_root_h_and_biases_are_the_sum_of_two
 def test_orthogonal_preserves_every_length_block_by_block(cell: str) -> None:
     for W in recurrent_blocks(cell, initialisation="orthogonal"):
         np.testing.assert_allclose(W @ W.T, np.eye(H), atol=1e-6)
-    first, second = recurrent_blocks(cell, initialisation="orthogonal")[::len(CELLS[cell].blocks)]
+    first, second = recurrent_blocks(cell, initialisation="orthogonal")[:: len(CELLS[cell].blocks)]
     assert np.abs(first - second).max() > 0.1
 
 

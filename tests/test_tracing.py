@@ -58,7 +58,14 @@ def test_state_gradients_are_total_derivatives(cell: str, task: str, signal: str
     checkpoint = trained(cell=cell, task=task, signal=signal, layers=2)
     tr = trace(checkpoint)
     T = len(tr.inputs)
-    for layer, b, t, unit in [(1, 0, 0, 1), (1, 3, T // 2, 0), (1, 1, T - 2, 3), (1, 2, T - 1, 2), (0, 2, 1, 0), (0, 5, T - 1, 3)]:
+    for layer, b, t, unit in [
+        (1, 0, 0, 1),
+        (1, 3, T // 2, 0),
+        (1, 1, T - 2, 3),
+        (1, 2, T - 1, 2),
+        (0, 2, 1, 0),
+        (0, 5, T - 1, 3),
+    ]:
         for state in CELLS[cell].states:
             found = tr.layers[layer].state_grads[state][t, b, unit]
             assert found == pytest.approx(slope(checkpoint, tr, b, layer, t, state, unit), rel=1e-5, abs=1e-9)
@@ -72,7 +79,9 @@ def test_the_last_answers_gradient_is_what_reaches_back_from_the_last_answer_alo
     for b, t, unit in [(0, 9, 1), (3, 8, 0), (1, 4, 2), (7, 0, 3)]:
         for state in CELLS[cell].states:
             found = tr.last_answer_grads[state][t, b, unit]
-            assert found == pytest.approx(slope(checkpoint, tr, b, 0, t, state, unit, last_only=True), rel=1e-5, abs=1e-9)
+            assert found == pytest.approx(
+                slope(checkpoint, tr, b, 0, t, state, unit, last_only=True), rel=1e-5, abs=1e-9
+            )
     assert np.abs(tr.last_answer_grads["h"] - tr.state_grads["h"])[:-1].max() > 1e-3
     once = trace(trained(cell=cell, task="adding"))
     for state in CELLS[cell].states:
@@ -123,7 +132,9 @@ def test_a_sample_has_the_same_gradient_alone_as_in_company() -> None:
         alone = trace(checkpoint, tr.inputs[:, b : b + 1], tr.targets[b : b + 1])
         for name in ("h", "c"):
             np.testing.assert_allclose(tr.state_grads[name][:, b], alone.state_grads[name][:, 0], rtol=1e-9, atol=1e-15)
-        np.testing.assert_allclose(_norms(tr.state_grads["h"])[:, b], np.linalg.norm(alone.state_grads["h"][:, 0], axis=1))
+        np.testing.assert_allclose(
+            _norms(tr.state_grads["h"])[:, b], np.linalg.norm(alone.state_grads["h"][:, 0], axis=1)
+        )
         assert alone.losses[0] == pytest.approx(tr.losses[b], rel=1e-10)
 
 
@@ -134,7 +145,12 @@ def test_everything_is_time_major_and_double(cell: str, task: str) -> None:
     assert tr.step == 2
     assert len(tr.layers) == 2
     assert tr.states is tr.layers[1].states
-    groups = [*((layer.states, layer.gates, layer.state_grads, layer.gate_grads, layer.preactivation_grads) for layer in tr.layers)]
+    groups = [
+        *(
+            (layer.states, layer.gates, layer.state_grads, layer.gate_grads, layer.preactivation_grads)
+            for layer in tr.layers
+        )
+    ]
     for arrays in (tr.last_answer_grads, *(group for layer in groups for group in layer)):
         for values in arrays.values():
             assert values.shape == (11, 16, 5)
@@ -145,7 +161,9 @@ def test_everything_is_time_major_and_double(cell: str, task: str) -> None:
 
 
 def test_gradients_far_below_float32_are_seen() -> None:
-    checkpoint = start(Experiment(cell="rnn", length=200, hidden_size=8, initialisation="spectral", spectral_radius=0.4))
+    checkpoint = start(
+        Experiment(cell="rnn", length=200, hidden_size=8, initialisation="spectral", spectral_radius=0.4)
+    )
     norms = _norms(trace(checkpoint).state_grads["h"])  # (T, B)
     assert 0 < norms[0].max() < 1e-50
     assert (norms > 0).all()
@@ -213,7 +231,7 @@ def test_to_torch_says_the_same(cell: str, activation: str, task: str) -> None:
 
 
 def test_to_torch_refuses_what_torch_does_not_have() -> None:
-    with pytest.raises(RnnvizError, match="torch.nn has. Got Elman RNN with activation sigmoid"):
+    with pytest.raises(RnnvizError, match=r"torch\.nn has\. Got Elman RNN with activation sigmoid"):
         start(Experiment(cell="rnn", activation="sigmoid")).to_torch()
 
 
@@ -225,7 +243,9 @@ def test_to_torch_refuses_what_torch_does_not_have() -> None:
     [([0, 0, 0], 0), ([1, 1, 1], 3), ([1e-3, 1e-3, 1], 1), ([1, 1e-3, 1], 1), ([1e-3, 0.01, 0.5, 1], 3), ([1, 1, 1e-3], 0),
      ([np.nan, 1], 0), ([np.inf, 1], 0), ([2e-60, 1e-60], 2)],
 )  # fmt: skip
-def test_reach_counts_steps_back_from_the_end_that_keep_a_hundredth_of_the_maximum(norms: list[float], steps: int) -> None:
+def test_reach_counts_steps_back_from_the_end_that_keep_a_hundredth_of_the_maximum(
+    norms: list[float], steps: int
+) -> None:
     assert reach(np.array(norms, float)) == steps
 
 
@@ -266,7 +286,9 @@ def test_a_frame_shows_no_gradient_as_minus_infinity() -> None:
 
 
 def test_a_frame_of_a_huge_state_stays_a_number() -> None:
-    checkpoint = start(Experiment(cell="rnn", activation="linear", initialisation="spectral", spectral_radius=3, length=100))
+    checkpoint = start(
+        Experiment(cell="rnn", activation="linear", initialisation="spectral", spectral_radius=3, length=100)
+    )
     channels = frame(checkpoint).channels
     assert np.abs(trace(checkpoint).states["h"]).max() > 1e20
     assert np.abs(channels["states.h"]).max() == 65504

@@ -2,7 +2,7 @@
 
 import pickle
 import re
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,9 @@ def test_twenty_steps_equal_torch_optim(name: str, clip: float) -> None:
     optimizer, norms, clipped = torch_optimizer(experiment, p), [], []
     for step in range(20):
         # The same gradient for both: taken where our run stands, for differences must not feed back through the network.
-        p.grad = run_pass(experiment, torch.tensor(ours.parameters), training_batch(experiment, step)).parameter_gradient
+        p.grad = run_pass(
+            experiment, torch.tensor(ours.parameters), training_batch(experiment, step)
+        ).parameter_gradient
         norms.append(float(p.grad.norm()))
         if clip:
             torch.nn.utils.clip_grad_norm_([p], clip)
@@ -74,7 +76,9 @@ def test_clipping_is_recorded_before_and_after_and_leaves_small_gradients_alone(
     np.testing.assert_allclose(done.clipped_norms, np.minimum(done.grad_norms, bound), rtol=1e-6)
     assert 0 < (done.grad_norms > bound).sum() < 15
     # A step of plain SGD is as long as the clipped norm says.
-    moved = np.linalg.norm(done.checkpoint.parameters - advance(start(done.checkpoint.experiment), 14).checkpoint.parameters)
+    moved = np.linalg.norm(
+        done.checkpoint.parameters - advance(start(done.checkpoint.experiment), 14).checkpoint.parameters
+    )
     assert moved == pytest.approx(done.clipped_norms[-1] * SMALL.learning_rate, rel=1e-4)
 
 
@@ -216,6 +220,17 @@ def test_a_run_that_diverges_says_so_and_keeps_the_last_good_moment(fields: dict
     assert bits(alone.checkpoint) == bits(done.checkpoint)
 
 
+def test_an_update_beyond_float32_is_not_made() -> None:
+    checkpoint = start(SMALL.amend(optimizer="momentum", learning_rate=10))
+    checkpoint = replace(checkpoint, optimizer_state={"velocity": np.full_like(checkpoint.parameters, 3e38)})
+    done = advance(checkpoint, 5)
+    assert done.diverged is not None
+    assert done.diverged.startswith("Step 1: the update carried a weight beyond the range of float32 (gradient norm ")
+    assert done.diverged.endswith("learning rate 10).")
+    assert bits(done.checkpoint) == bits(checkpoint)
+    assert len(done.losses) == len(done.frames) == 0
+
+
 def test_clipping_and_rewinding_rescues_an_exploding_run() -> None:
     experiment = Experiment(**EXPLOSIVE[1], learning_rate=10, clip_norm=0, hidden_size=8, length=60, batch_size=4)
     assert advance(start(experiment), 200).diverged
@@ -274,10 +289,10 @@ def test_advance_gives_back_threads_and_denormals_as_it_found_them(flushed: bool
         advance(start(SMALL), 1)
         assert torch.get_num_threads() == threads
         assert denormals_are_flushed() == flushed
-        with pytest.raises(KeyError), one_thread(), flushed_denormals():
-            assert torch.get_num_threads() == 1
-            assert denormals_are_flushed()
+        with pytest.raises(KeyError), one_thread(), flushed_denormals():  # noqa: PT012
+            inside = torch.get_num_threads(), denormals_are_flushed()
             raise KeyError
+        assert inside == (1, True)
         assert torch.get_num_threads() == threads
         assert denormals_are_flushed() == flushed
     finally:

@@ -161,9 +161,7 @@ class Equations:
             known[equation.symbol] = found[name]
         return found
 
-    def run(
-        self, xs: np.ndarray, at: int = -1, nudged: str = "", by: np.ndarray | float = 0
-    ) -> dict[str, np.ndarray]:
+    def run(self, xs: np.ndarray, at: int = -1, nudged: str = "", by: np.ndarray | float = 0) -> dict[str, np.ndarray]:
         """xs (T, I) -> every declared name as (T, H), from zero states; one of them nudged at step `at`."""
         size = next(value.shape[1] for name, value in self._constants.items() if name.startswith("W_h"))
         state = {name: np.zeros(size) for name in self._cell.states}

@@ -101,7 +101,15 @@ def test_swapped_lines_are_noticed() -> None:
 
 @pytest.mark.parametrize(
     "latex",
-    [r"h_t = \sigma(a_t", r"h_t = a_t)", r"h_t = a_t + ", r"h_t = a_t * b_t", r"h_t = \frac{a}{b}", r"h_t a_t", r"h_t = + a"],
+    [
+        r"h_t = \sigma(a_t",
+        r"h_t = a_t)",
+        r"h_t = a_t + ",
+        r"h_t = a_t * b_t",
+        r"h_t = \frac{a}{b}",
+        r"h_t a_t",
+        r"h_t = + a",
+    ],
 )
 def test_the_evaluator_refuses_what_it_cannot_read(latex: str) -> None:
     with pytest.raises((SyntaxError, IndexError)):

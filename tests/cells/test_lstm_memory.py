@@ -13,7 +13,9 @@ STEPS = 50
 
 def zero_network_that_answers(forget_bias: float) -> Checkpoint:
     """All weights zero but the readout's, so that only the direct cell path c_t = f c_{t-1} carries anything."""
-    experiment = Experiment(cell="lstm", initialisation="zeros", forget_bias=forget_bias, length=STEPS + 1, hidden_size=3)
+    experiment = Experiment(
+        cell="lstm", initialisation="zeros", forget_bias=forget_bias, length=STEPS + 1, hidden_size=3
+    )
     checkpoint = start(experiment)
     parameters = checkpoint.parameters.copy()
     parameters[-4:] = 1  # readout.W and readout.b lie last

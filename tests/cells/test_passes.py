@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn import functional
 
 from rnnviz import CELLS, TASKS, Experiment
 from rnnviz.cells import ACTIVATIONS
@@ -31,8 +31,8 @@ def own_losses(experiment: Experiment, outputs: Tensor, batch: Batch) -> Tensor:
     """(B,) by PyTorch's own loss functions, and the definition: the mean over a sample's scored outputs."""
     task, targets = TASKS[experiment.task], torch.from_numpy(batch.targets)
     if task.loss == "cross_entropy":
-        return F.cross_entropy(outputs, targets, reduction="none")
-    errors = F.mse_loss(outputs, targets, reduction="none")
+        return functional.cross_entropy(outputs, targets, reduction="none")
+    errors = functional.mse_loss(outputs, targets, reduction="none")
     if task.readout == "last":
         return errors.mean(1)
     return errors[task.scored_from(len(outputs), experiment.signal) :].mean((0, 2))
@@ -100,7 +100,9 @@ def test_every_state_gate_and_gradient_equals_autograd(cell: str, activation: st
     signal=st.sampled_from(SIGNALS),
     seed=st.integers(0, 9),
 )
-def test_no_shape_is_special(cell: str, activation: str, T: int, B: int, H: int, layers: int, task: str, signal: str, seed: int) -> None:
+def test_no_shape_is_special(
+    cell: str, activation: str, T: int, B: int, H: int, layers: int, task: str, signal: str, seed: int
+) -> None:
     experiment = Experiment(
         cell=cell, activation=activation, task=task, signal=signal, hidden_size=H, layers=layers, length=50
     )

@@ -85,7 +85,9 @@ def test_a_perfect_forecaster_is_left_with_the_noise_on_the_scored_steps_and_cou
         phase = np.arange(PERIOD) / PERIOD
         period = np.sin(2 * np.pi * phase) if signal == "sine" else 2 * phase - 1
         waves = np.stack([period[(np.arange(T + 1) + k) % PERIOD] for k in range(PERIOD)], 1)  # (T + 1, 12)
-        likelihood = -((x[:first, :, None] - waves[:first, None]) ** 2).sum(0)  # what it saw before the first scored step
+        likelihood = -((x[:first, :, None] - waves[:first, None]) ** 2).sum(
+            0
+        )  # what it saw before the first scored step
         errors = (y[first:] - waves[first + 1 :, likelihood.argmax(1)]) ** 2
     assert agrees(errors, SIGMA**2)
     assert FORECAST.solved(T, signal).value == pytest.approx(1.05 * SIGMA**2)
