@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import torch
+from threadpoolctl import ThreadpoolController
 
 
 @contextmanager
@@ -15,10 +17,19 @@ def one_thread() -> Iterator[None]:
     if before != 1:
         torch.set_num_threads(1)
     try:
-        yield
+        with _libraries().limit(limits=1, user_api="blas"):
+            yield
     finally:
         if before != 1:
             torch.set_num_threads(before)
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """The matrix libraries loaded in this process; found once, since looking for them takes milliseconds."""
+    import scipy.linalg.cython_blas  # noqa: F401  the one the compiled loops call
+
+    return ThreadpoolController()
 
 
 @contextmanager

@@ -26,6 +26,7 @@ class Pass(NamedTuple):
 
     Attributes:
         tapes: per layer, every state and gate.
+        joined: per layer, the matrix of all its weights, see `Cell.join`.
         gradients: per layer, every total state gradient and pre-activation gradient, of each sample's own loss.
         outputs: (B, O) or (T, B, O) what the network said, before any softmax.
         losses: (B,) L_b, each sample's own loss.
@@ -34,6 +35,7 @@ class Pass(NamedTuple):
     """
 
     tapes: list[Tape]
+    joined: list[Tensor]
     gradients: list[Gradients]
     outputs: Tensor
     losses: Tensor
@@ -158,45 +160,45 @@ def run_pass(experiment: Experiment, parameters: Tensor, batch: Batch) -> Pass:
     """
     cell, dtype = CELLS[experiment.cell], parameters.dtype
     weights = views(experiment, parameters)
-    x = torch.from_numpy(batch.inputs).to(dtype).transpose(1, 2).contiguous()  # (T, I, B)
-    below, tapes = [x], []
+    x = torch.from_numpy(batch.inputs).to(dtype).transpose(1, 2)  # (T, I, B)
+    B, H = x.shape[2], experiment.hidden_size
+    joined, inputs, tapes = [], [], []
     for k in range(experiment.layers):
-        w = layer_weights(weights, k)
-        u = torch.matmul(w["W_ih"], below[k]).add_(w["b"][:, None])  # (T, G*H, B)
-        tapes.append(cell.forward(u, w, experiment.activation))
-        below.append(tapes[k].states["h"][1:])
-    outputs, losses, correct, direct, readout_gradient = _score(experiment, weights, below[-1], batch)
+        joined.append(cell.join(layer_weights(weights, k)))
+        inputs.append(_states_and_inputs(x, H))
+        tapes.append(cell.forward(inputs[k], joined[k], experiment.activation))
+        x = tapes[k].states["h"][1:]
+    outputs, losses, correct, direct, readout_gradient = _score(experiment, weights, x, batch)
     gradient = torch.empty_like(parameters)
     named = views(experiment, gradient)
     named["readout.W"].copy_(readout_gradient[0])
     named["readout.b"].copy_(readout_gradient[1])
     gradients: list[Gradients] = []
-    B = x.shape[2]
     for k in reversed(range(experiment.layers)):
-        w = layer_weights(weights, k)
-        found = cell.backward(tapes[k], w, experiment.activation, direct)
+        found = cell.backward(tapes[k], joined[k], experiment.activation, direct)
         gradients.insert(0, found)
-        _weight_gradients(named, k, found, below[k], tapes[k].states["h"][:-1], B)
+        rows = found.rows.flatten(1)  # (R, T*B)
+        whole = (rows @ _columns(inputs[k][:-1]).T).div_(B)
+        for name, piece in cell.split(whole, H).items():
+            named[f"{k}.{name}"].copy_(piece)
         if k:
-            direct = torch.matmul(w["W_ih"].T, found.input_side)
-    return Pass(tapes, gradients, outputs, losses, correct, gradient)
+            below = joined[k][:, H:-1].T @ rows  # (H, T*B)
+            direct = below.unflatten(1, (-1, B)).transpose(0, 1).contiguous()
+    return Pass(tapes, joined, gradients, outputs, losses, correct, gradient)
+
+
+def _states_and_inputs(x: Tensor, hidden_size: int) -> Tensor:
+    """(T + 1, H + I + 1, B): room for the states, the inputs x (T, I, B), and a row of ones for the bias."""
+    T, I, B = x.shape
+    z = x.new_zeros(T + 1, hidden_size + I + 1, B)
+    z[:-1, hidden_size:-1] = x
+    z[:, -1] = 1
+    return z
 
 
 def _columns(a: Tensor) -> Tensor:
     """(T, N, B) -> (N, T*B), so that a sum over time and batch becomes one matrix product."""
     return a.transpose(0, 1).reshape(a.shape[1], -1)
-
-
-def _weight_gradients(
-    named: dict[str, Tensor], k: int, found: Gradients, below: Tensor, h_past: Tensor, B: int
-) -> None:
-    side, past = _columns(found.input_side), _columns(h_past)
-    recurrent = side if found.recurrent_side is found.input_side else _columns(found.recurrent_side)
-    torch.matmul(side, _columns(below).T, out=named[f"{k}.W_ih"]).div_(B)
-    torch.matmul(recurrent, past.T, out=named[f"{k}.W_hh"]).div_(B)
-    torch.sum(side, 1, out=named[f"{k}.b"]).div_(B)
-    if f"{k}.b_hn" in named:
-        torch.sum(recurrent[-past.shape[0] :], 1, out=named[f"{k}.b_hn"]).div_(B)
 
 
 def _score(

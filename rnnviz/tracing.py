@@ -14,7 +14,7 @@ import torch
 from rnnviz.arithmetic import one_thread
 from rnnviz.cells import CELLS, Gradients, Tape
 from rnnviz.errors import RnnvizError
-from rnnviz.model import Pass, layer_weights, probe_batch, run_pass, views
+from rnnviz.model import Pass, probe_batch, run_pass
 from rnnviz.tasks import TASKS, Batch
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def trace(checkpoint: Checkpoint, inputs: np.ndarray | None = None, targets: np.
     with one_thread():
         parameters = torch.tensor(checkpoint.parameters).double()
         done = run_pass(experiment, parameters, batch)
-        last = _last_answer(experiment, parameters, done) if TASKS[experiment.task].readout == "every" else None
+        last = _last_answer(experiment, done) if TASKS[experiment.task].readout == "every" else None
     layers = [
         _layer_trace(experiment, tape, gradients) for tape, gradients in zip(done.tapes, done.gradients, strict=True)
     ]
@@ -141,15 +141,12 @@ def _own_batch(experiment: Experiment, inputs: np.ndarray | None, targets: np.nd
     return Batch(x, y)
 
 
-def _last_answer(experiment: Experiment, parameters: torch.Tensor, done: Pass) -> Gradients:
+def _last_answer(experiment: Experiment, done: Pass) -> Gradients:
     """A second way back through the top layer, from the last step's squared error only."""
-    w = views(experiment, parameters)
     # What the readout alone sends into the last step is the whole gradient there: nothing comes after it.
     direct = torch.zeros_like(done.gradients[-1].states["h"])
     direct[-1] = done.gradients[-1].states["h"][-1]
-    return CELLS[experiment.cell].backward(
-        done.tapes[-1], layer_weights(w, experiment.layers - 1), experiment.activation, direct
-    )
+    return CELLS[experiment.cell].backward(done.tapes[-1], done.joined[-1], experiment.activation, direct)
 
 
 def _time_major(arrays: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
@@ -158,8 +155,7 @@ def _time_major(arrays: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
 
 def _layer_trace(experiment: Experiment, tape: Tape, gradients: Gradients) -> LayerTrace:
     cell = CELLS[experiment.cell]
-    blocks = gradients.input_side.chunk(len(cell.blocks), dim=1)
-    by_block = _time_major(dict(zip(cell.blocks, blocks, strict=True)))
+    by_block = _time_major({name: gradients.preactivations[name] for name in cell.blocks})
     return LayerTrace(
         states=_time_major({name: value[1:] for name, value in tape.states.items()}),
         gates=_time_major({name: tape.gates[name] for name in cell.gates}),

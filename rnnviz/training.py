@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from rnnviz.arithmetic import flushed_denormals, one_thread
+from rnnviz.cells import CELLS
 from rnnviz.errors import RnnvizError
 from rnnviz.experiment import SETTINGS, Experiment
 from rnnviz.model import initial_parameters, layout, run_pass, training_batch
@@ -232,3 +233,12 @@ def _update(experiment: Experiment, count: int, p: Tensor, g: Tensor, state: dic
         square = state["square"].mul_(beta2).addcmul_(g, g, value=1 - beta2)
         scale = square.sqrt().div_((1 - beta2**count) ** 0.5).add_(EPSILON)
         p.addcdiv_(mean, scale, value=-rate / (1 - beta1**count))
+
+
+def compile_ahead() -> None:
+    """Run every cell's compiled loops once in both precisions, so that nobody's first click waits for a compiler.
+
+    Takes seconds the first time on a machine, and a moment afterwards, when it only loads what lies on disk.
+    """
+    for cell in CELLS:
+        advance(start(Experiment(cell=cell, hidden_size=2, length=4, batch_size=2)), steps=1)

@@ -27,8 +27,9 @@ CORE = "errors arithmetic cells tasks experiment model torch_twin training traci
 # Lowest first; only tracing and training may know each other.
 ARROWS: dict[str, tuple[str, str]] = {
     "errors": ("", ""),
-    "arithmetic": ("errors", "numpy torch"),
-    "cells": ("errors arithmetic", "numpy torch"),
+    "arithmetic": ("errors", "numpy torch scipy threadpoolctl"),
+    "loops": ("", "numpy numba"),
+    "cells": ("errors arithmetic loops", "numpy torch"),
     "tasks": ("errors arithmetic", "numpy torch"),
     "experiment": ("errors cells tasks", "pydantic"),
     "model": ("errors arithmetic cells tasks experiment", "numpy torch"),
@@ -36,6 +37,7 @@ ARROWS: dict[str, tuple[str, str]] = {
     "tracing": (CORE, "numpy torch"),
     "training": (CORE, "numpy torch"),
     "rnnviz": (CORE, ""),
+    "__main__": ("training", ""),
     "analysis": (CORE, "numpy torch"),
     "figures": ("", "numpy plotly"),
     "runs": ("errors tasks experiment tracing training", "numpy torch loky"),

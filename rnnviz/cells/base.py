@@ -35,7 +35,7 @@ class Step(NamedTuple):
 
 
 class Tape(NamedTuple):
-    """What `forward` remembers of a sequence, feature-major.
+    """What `forward` leaves behind of a sequence, feature-major.
 
     Attributes:
         states: state name -> (T + 1, H, B); index 0 is the initial state.
@@ -53,13 +53,24 @@ class Gradients(NamedTuple):
 
     Attributes:
         states: state name -> (T, H, B), the total derivative dL_b/d(state_t), every later path included.
-        input_side: (T, G*H, B), dL_b/d(W_ih x_t + b): the pre-activation gradients.
-        recurrent_side: (T, G*H, B), dL_b/d(W_hh h_{t-1}); the same tensor wherever the two are simply added.
+        preactivations: block name -> (T, H, B), dL_b/d(pre-activation).
+        rows: (R, T, B), derivative with respect to `joined weights @ z_t`; time runs inside, so that the gradient of all
+            weights is one matrix product.
     """
 
     states: dict[str, Tensor]
-    input_side: Tensor
-    recurrent_side: Tensor
+    preactivations: dict[str, Tensor]
+    rows: Tensor
+
+
+def join(w: Weights) -> Tensor:
+    """(G*H, H + I + 1): all weights of a layer side by side, to be multiplied with z = [h; x; 1]."""
+    return torch.cat([w["W_hh"], w["W_ih"], w["b"][:, None]], 1)
+
+
+def split(joined: Tensor, hidden_size: int) -> dict[str, Tensor]:
+    """The inverse of `join`, for gradients."""
+    return {"W_hh": joined[:, :hidden_size], "W_ih": joined[:, hidden_size:-1], "b": joined[:, -1]}
 
 
 @dataclass(frozen=True)
@@ -80,8 +91,10 @@ class Cell:
         extra_parameters: further parameter vectors, name -> the blocks they cover.
         bias_field: (Experiment field, block) whose value is added to that block's initial bias.
         step: see module docstring; called as `step(x, state, weights, activation)`.
-        forward: called as `forward(u, weights, activation)`, u = W_ih x + b of shape (T, G*H, B).
-        backward: called as `backward(tape, weights, activation, direct)`, direct = dL_b/dh_t through the readout only.
+        forward: called as `forward(z, joined, activation)`. z is (T + 1, H + I + 1, B): z[t] holds h_{t-1} (0-based t), x_t
+            and a row of ones; the h part is zero at first and filled in. `joined` is (R, H + I + 1).
+        backward: called as `backward(tape, joined, activation, direct)`, direct = dL_b/dh_t through the readout only.
+        join, split: from a layer's weights to the matrix that multiplies z, and back for its gradient.
     """
 
     name: str
@@ -97,21 +110,16 @@ class Cell:
     extra_parameters: Mapping[str, tuple[str, ...]]
     bias_field: tuple[str, str] | None
     step: Callable[[Tensor, Mapping[str, Tensor], Weights, str], Step]
-    forward: Callable[[Tensor, Weights, str], Tape]
-    backward: Callable[[Tape, Weights, str, Tensor], Gradients]
+    forward: Callable[[Tensor, Tensor, str], Tape]
+    backward: Callable[[Tape, Tensor, str, Tensor], Gradients]
+    join: Callable[[Weights], Tensor] = join
+    split: Callable[[Tensor, int], dict[str, Tensor]] = split
 
 
-class Activation(NamedTuple):
-    """A nonlinearity, its in-place form and its derivative written in its own output."""
-
-    apply: Callable[[Tensor], Tensor]
-    apply_: Callable[[Tensor], Tensor]
-    slope_from_output: Callable[[Tensor], Tensor]
-
-
-ACTIVATIONS: dict[str, Activation] = {
-    "tanh": Activation(torch.tanh, torch.tanh_, lambda y: 1 - y * y),
-    "relu": Activation(torch.relu, torch.relu_, lambda y: (y > 0).to(y.dtype)),
-    "sigmoid": Activation(torch.sigmoid, torch.sigmoid_, lambda y: y * (1 - y)),
-    "linear": Activation(lambda a: a, lambda a: a, torch.ones_like),
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "sigmoid": torch.sigmoid,
+    "linear": lambda a: a,
 }
+"""The nonlinearities of the cells that let one choose."""

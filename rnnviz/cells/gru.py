@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from rnnviz.cells.base import Cell, Gradients, Step, Tape, Weights
+from rnnviz.loops import Array, loop, sigmoid, tanh
 
 
 def step(x: Tensor, state: Mapping[str, Tensor], w: Weights, activation: str) -> Step:
@@ -26,46 +28,87 @@ def step(x: Tensor, state: Mapping[str, Tensor], w: Weights, activation: str) ->
     )
 
 
-def forward(u: Tensor, w: Weights, activation: str) -> Tape:
-    T, three_H, B = u.shape
-    H = three_H // 3
-    W_rz, W_n, b_hn = w["W_hh"][: 2 * H], w["W_hh"][2 * H :], w["b_hn"][:, None]
-    h, gates, m = u.new_zeros(T + 1, H, B), torch.empty_like(u), u.new_empty(T, H, B)
-    hs, ms = h.unbind(0), m.unbind(0)
-    rz, r, z, n = (
-        block.unbind(0) for block in (gates[:, : 2 * H], gates[:, :H], gates[:, H : 2 * H], gates[:, 2 * H :])
+def join(w: Weights) -> Tensor:
+    """Four blocks of rows: reset, update, what the candidate reads of the state (U h + b'), and of the input (W x + b)."""
+    W_hh, W_ih, b = w["W_hh"], w["W_ih"], w["b"]
+    H, I = W_hh.shape[1], W_ih.shape[1]
+    joined = W_hh.new_zeros(4 * H, H + I + 1)
+    joined[: 3 * H, :H] = W_hh
+    joined[: 2 * H, H:-1], joined[3 * H :, H:-1] = W_ih[: 2 * H], W_ih[2 * H :]
+    joined[: 2 * H, -1], joined[2 * H : 3 * H, -1], joined[3 * H :, -1] = b[: 2 * H], w["b_hn"], b[2 * H :]
+    return joined
+
+
+def split(joined: Tensor, H: int) -> dict[str, Tensor]:
+    of_input = torch.cat([joined[: 2 * H], joined[3 * H :]])
+    return {
+        "W_hh": joined[: 3 * H, :H],
+        "W_ih": of_input[:, H:-1],
+        "b": of_input[:, -1],
+        "b_hn": joined[2 * H : 3 * H, -1],
+    }
+
+
+def forward(z: Tensor, W: Tensor, activation: str) -> Tape:
+    T, H, B = len(z) - 1, len(W) // 4, z.shape[2]
+    gates = z.new_empty(T, 4 * H, B)
+    _forward(z.numpy(), W.numpy(), gates.numpy())
+    r, update, _, candidate = gates.chunk(4, dim=1)
+    return Tape({"h": z[:, :H]}, {"reset": r, "update": update, "candidate": candidate}, {"gates": gates, "z": z})
+
+
+def backward(tape: Tape, W: Tensor, activation: str, direct: Tensor) -> Gradients:
+    T, H, B = direct.shape
+    delta, rows = torch.empty_like(direct), direct.new_empty(4 * H, T, B)
+    W_hh_T = W[: 3 * H, :H].T.contiguous()
+    _backward(
+        tape.extra["gates"].numpy(),
+        tape.extra["z"].numpy(),
+        W_hh_T.numpy(),
+        direct.numpy(),
+        delta.numpy(),
+        rows.numpy(),
     )
-    u_rz, u_n = u[:, : 2 * H].unbind(0), u[:, 2 * H :].unbind(0)
-    for t in range(T):
-        torch.sigmoid_(torch.addmm(u_rz[t], W_rz, hs[t], out=rz[t]))
-        torch.addmm(b_hn, W_n, hs[t], out=ms[t])
-        torch.tanh_(torch.addcmul(u_n[t], r[t], ms[t], out=n[t]))
-        torch.lerp(n[t], hs[t], z[t], out=hs[t + 1])  # n + z (h - n)
-    named = dict(zip(("reset", "update", "candidate"), gates.chunk(3, dim=1), strict=True))
-    return Tape({"h": h}, named, {"m": m})
+    r, update, _, candidate = rows.transpose(0, 1).chunk(4, dim=1)
+    return Gradients({"h": delta}, {"reset": r, "update": update, "candidate": candidate}, rows)
 
 
-def backward(tape: Tape, w: Weights, activation: str, direct: Tensor) -> Gradients:
-    r, z, n = (tape.gates[name] for name in ("reset", "update", "candidate"))
-    T, H, B = r.shape
-    # Every pre-activation gradient is a known factor times delta_t, so the loop is three operations long.
-    to_n = (1 - z) * (1 - n * n)
-    to_r = to_n * tape.extra["m"] * r * (1 - r)
-    to_z = (tape.states["h"][:-1] - n) * z * (1 - z)
-    factors = torch.stack([to_r, to_z, to_n * r], dim=1)  # (T, 3, H, B)
-    W_hh_T = w["W_hh"].T
-    delta, recurrent = torch.empty_like(direct), direct.new_empty(T, 3, H, B)
-    deltas, directs, zs = delta.unbind(0), direct.unbind(0), z.unbind(0)
-    blocks, rows, factor = recurrent.unbind(0), recurrent.view(T, 3 * H, B).unbind(0), factors.unbind(0)
-    deltas[T - 1].copy_(directs[T - 1])
+@loop
+def _forward(z: Array, W: Array, gates: Array) -> None:
+    # z (T + 1, K, B), W (4H, K); fills gates (T, 4H, B): r, z, U h + b', n; and z[1:, :H]
+    n = gates[0].size // 4
+    for t in range(len(gates)):
+        np.dot(W, z[t], gates[t])
+        a, h_past, h = gates[t].ravel(), z[t].ravel(), z[t + 1].ravel()
+        for k in range(2 * n):
+            a[k] = sigmoid(a[k])
+        for k in range(n):
+            new = tanh(a[3 * n + k] + a[k] * a[2 * n + k])
+            a[3 * n + k] = new
+            h[k] = new + a[n + k] * (h_past[k] - new)
+
+
+@loop
+def _backward(gates: Array, z: Array, W_hh_T: Array, direct: Array, delta: Array, rows: Array) -> None:
+    # fills delta (T, H, B) and rows (4H, T, B)
+    T, H, B = direct.shape
+    n, one = H * B, direct.dtype.type(1)
+    da, carry = np.zeros_like(gates[0]), np.zeros_like(direct[0].ravel())  # carry: what h_t receives through z_{t+1}
+    x, recurrent = da.ravel(), da[: 3 * H]
     for t in range(T - 1, -1, -1):
-        if t < T - 1:
-            torch.addmm(directs[t], W_hh_T, rows[t + 1], out=deltas[t])
-            deltas[t].addcmul_(deltas[t + 1], zs[t + 1])
-        torch.mul(factor[t], deltas[t], out=blocks[t])
-    input_side = recurrent.view(T, 3 * H, B).clone()
-    torch.mul(to_n, delta, out=input_side[:, 2 * H :])
-    return Gradients({"h": delta}, input_side, recurrent.view(T, 3 * H, B))
+        np.dot(W_hh_T, recurrent, delta[t])
+        a, h_past, d, own = gates[t].ravel(), z[t].ravel(), delta[t].ravel(), direct[t].ravel()
+        for k in range(n):
+            r, keep, inner, new = a[k], a[n + k], a[2 * n + k], a[3 * n + k]
+            total = d[k] + carry[k] + own[k]
+            to_new = total * (one - keep) * (one - new * new)
+            d[k], carry[k] = total, total * keep
+            x[k] = to_new * inner * r * (one - r)
+            x[n + k] = total * (h_past[k] - new) * keep * (one - keep)
+            x[2 * n + k] = to_new * r
+            x[3 * n + k] = to_new
+        for j in range(4 * H):
+            rows[j, t] = da[j]
 
 
 GRU = Cell(
@@ -89,4 +132,6 @@ GRU = Cell(
     step=step,
     forward=forward,
     backward=backward,
+    join=join,
+    split=split,
 )

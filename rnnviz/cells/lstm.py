@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from rnnviz.cells.base import Cell, Gradients, Step, Tape, Weights
+from rnnviz.loops import Array, loop, sigmoid, tanh
 
 
 def step(x: Tensor, state: Mapping[str, Tensor], w: Weights, activation: str) -> Step:
@@ -24,52 +26,71 @@ def step(x: Tensor, state: Mapping[str, Tensor], w: Weights, activation: str) ->
     )
 
 
-def forward(u: Tensor, w: Weights, activation: str) -> Tape:
-    T, four_H, B = u.shape
-    H = four_H // 4
-    h, c = u.new_zeros(T + 1, H, B), u.new_zeros(T + 1, H, B)
-    tanh_c, gates = u.new_empty(T, H, B), torch.empty_like(u)
-    hs, cs, squashed = h.unbind(0), c.unbind(0), tanh_c.unbind(0)
-    input_forget, candidate, output = (
-        block.unbind(0) for block in (gates[:, : 2 * H], gates[:, 2 * H : 3 * H], gates[:, 3 * H :])
-    )
-    i, f = gates[:, :H].unbind(0), gates[:, H : 2 * H].unbind(0)
-    for t, (u_t, a_t) in enumerate(zip(u.unbind(0), gates.unbind(0), strict=True)):
-        torch.addmm(u_t, w["W_hh"], hs[t], out=a_t)
-        torch.sigmoid_(input_forget[t])
-        torch.tanh_(candidate[t])
-        torch.sigmoid_(output[t])
-        torch.mul(f[t], cs[t], out=cs[t + 1]).addcmul_(i[t], candidate[t])
-        torch.tanh(cs[t + 1], out=squashed[t])
-        torch.mul(output[t], squashed[t], out=hs[t + 1])
-    named = dict(zip(("input", "forget", "candidate", "output"), gates.chunk(4, dim=1), strict=True))
-    return Tape({"h": h, "c": c}, named, {"tanh_c": tanh_c})
+def forward(z: Tensor, W: Tensor, activation: str) -> Tape:
+    T, H, B = len(z) - 1, len(W) // 4, z.shape[2]
+    c, gates, tanh_c = z.new_zeros(T + 1, H, B), z.new_empty(T, 4 * H, B), z.new_empty(T, H, B)
+    _forward(z.numpy(), W.numpy(), c.numpy(), gates.numpy(), tanh_c.numpy())
+    named = dict(zip(LSTM.blocks, gates.chunk(4, dim=1), strict=True))
+    return Tape({"h": z[:, :H], "c": c}, named, {"gates": gates, "tanh_c": tanh_c})
 
 
-def backward(tape: Tape, w: Weights, activation: str, direct: Tensor) -> Gradients:
-    i, f, g, o = (tape.gates[name] for name in ("input", "forget", "candidate", "output"))
-    T, H, B = i.shape
-    tanh_c, c_past = tape.extra["tanh_c"], tape.states["c"][:-1]
-    # Everything that does not depend on later steps is computed for all T at once; the loop only chains.
-    h_to_c = o * (1 - tanh_c * tanh_c)
-    h_to_output = (1 - o) * o * tanh_c
-    c_to_blocks = torch.stack([(1 - i) * i * g, (1 - f) * f * c_past, (1 - g * g) * i], dim=1)  # (T, 3, H, B)
-    W_hh_T = w["W_hh"].T
-    delta_h, delta_c, carry = torch.empty_like(direct), torch.empty_like(direct), direct.new_zeros(H, B)
-    da = direct.new_empty(T, 4, H, B)
-    dhs, dcs, directs, fs = delta_h.unbind(0), delta_c.unbind(0), direct.unbind(0), f.unbind(0)
-    da_rows, da_first, da_output = da.view(T, 4 * H, B).unbind(0), da[:, :3].unbind(0), da[:, 3].unbind(0)
-    to_c, to_output, to_blocks = h_to_c.unbind(0), h_to_output.unbind(0), c_to_blocks.unbind(0)
-    dhs[T - 1].copy_(directs[T - 1])
+def backward(tape: Tape, W: Tensor, activation: str, direct: Tensor) -> Gradients:
+    T, H, B = direct.shape
+    gates, tanh_c, c = tape.extra["gates"], tape.extra["tanh_c"], tape.states["c"]
+    delta_h, delta_c, rows = torch.empty_like(direct), torch.empty_like(direct), direct.new_empty(4 * H, T, B)
+    W_hh_T = W[:, :H].T.contiguous()
+    _backward(
+        gates.numpy(), c.numpy(), tanh_c.numpy(), W_hh_T.numpy(), direct.numpy(),
+        delta_h.numpy(), delta_c.numpy(), rows.numpy(),
+    )  # fmt: skip
+    by_block = dict(zip(LSTM.blocks, rows.transpose(0, 1).chunk(4, dim=1), strict=True))
+    return Gradients({"h": delta_h, "c": delta_c}, by_block, rows)
+
+
+@loop
+def _forward(z: Array, W: Array, c: Array, gates: Array, tanh_c: Array) -> None:
+    # z (T + 1, K, B), W (4H, K); fills c, gates (T, 4H, B), tanh_c and z[1:, :H]
+    n = c[0].size
+    for t in range(len(gates)):
+        np.dot(W, z[t], gates[t])
+        a, c_past, c_now, s, h = gates[t].ravel(), c[t].ravel(), c[t + 1].ravel(), tanh_c[t].ravel(), z[t + 1].ravel()
+        for k in range(2 * n):
+            a[k] = sigmoid(a[k])
+        for k in range(2 * n, 3 * n):
+            a[k] = tanh(a[k])
+        for k in range(3 * n, 4 * n):
+            a[k] = sigmoid(a[k])
+        for k in range(n):  # the blocks i, f, g, o lie n apart
+            c_now[k] = a[n + k] * c_past[k] + a[k] * a[2 * n + k]
+            s[k] = tanh(c_now[k])
+            h[k] = a[3 * n + k] * s[k]
+
+
+@loop
+def _backward(
+    gates: Array, c: Array, tanh_c: Array, W_hh_T: Array, direct: Array, delta_h: Array, delta_c: Array, rows: Array
+) -> None:
+    # the last three are filled
+    T, H, B = direct.shape
+    n, one = H * B, direct.dtype.type(1)
+    da, carry = np.zeros_like(gates[0]), np.zeros_like(direct[0].ravel())  # carry: what c_t receives from c_{t+1}
+    x = da.ravel()
     for t in range(T - 1, -1, -1):
-        if t < T - 1:
-            torch.addmm(directs[t], W_hh_T, da_rows[t + 1], out=dhs[t])
-        torch.addcmul(carry, dhs[t], to_c[t], out=dcs[t])
-        torch.mul(to_blocks[t], dcs[t], out=da_first[t])
-        torch.mul(to_output[t], dhs[t], out=da_output[t])
-        torch.mul(dcs[t], fs[t], out=carry)
-    flat = da.view(T, 4 * H, B)
-    return Gradients({"h": delta_h, "c": delta_c}, flat, flat)
+        np.dot(W_hh_T, da, delta_h[t])
+        a, c_past, s, own = gates[t].ravel(), c[t].ravel(), tanh_c[t].ravel(), direct[t].ravel()
+        dh, dc = delta_h[t].ravel(), delta_c[t].ravel()
+        for k in range(n):
+            i, f, g, o = a[k], a[n + k], a[2 * n + k], a[3 * n + k]
+            through_h = dh[k] + own[k]
+            through_c = carry[k] + through_h * o * (one - s[k] * s[k])
+            dh[k], dc[k] = through_h, through_c
+            x[k] = through_c * g * i * (one - i)
+            x[n + k] = through_c * c_past[k] * f * (one - f)
+            x[2 * n + k] = through_c * i * (one - g * g)
+            x[3 * n + k] = through_h * s[k] * o * (one - o)
+            carry[k] = through_c * f
+        for j in range(4 * H):
+            rows[j, t] = da[j]
 
 
 LSTM = Cell(

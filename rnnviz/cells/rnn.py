@@ -4,40 +4,85 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from rnnviz.cells.base import ACTIVATIONS, Cell, Gradients, Step, Tape, Weights
+from rnnviz.loops import Array, loop, sigmoid, tanh
 
 
 def step(x: Tensor, state: Mapping[str, Tensor], w: Weights, activation: str) -> Step:
     """x (B, I), state h (B, H) -> the next state."""
     a = x @ w["W_ih"].T + state["h"] @ w["W_hh"].T + w["b"]  # (B, H)
-    return Step({"h": ACTIVATIONS[activation].apply(a)}, {}, {"hidden": a})
+    return Step({"h": ACTIVATIONS[activation](a)}, {}, {"hidden": a})
 
 
-def forward(u: Tensor, w: Weights, activation: str) -> Tape:
-    T, H, B = u.shape
-    phi_ = ACTIVATIONS[activation].apply_
-    h = u.new_zeros(T + 1, H, B)
-    past = h.unbind(0)
-    for t, u_t in enumerate(u.unbind(0)):
-        phi_(torch.addmm(u_t, w["W_hh"], past[t], out=past[t + 1]))
-    return Tape({"h": h}, {}, {})
+def forward(z: Tensor, W: Tensor, activation: str) -> Tape:
+    _forward(z.numpy(), W.numpy(), KINDS.index(activation))
+    return Tape({"h": z[:, : len(W)]}, {}, {"z": z})
 
 
-def backward(tape: Tape, w: Weights, activation: str, direct: Tensor) -> Gradients:
-    slope = ACTIVATIONS[activation].slope_from_output(tape.states["h"][1:])  # (T, H, B)
-    W_hh_T = w["W_hh"].T
-    delta, da = torch.empty_like(direct), torch.empty_like(direct)
-    deltas, das, slopes, directs = delta.unbind(0), da.unbind(0), slope.unbind(0), direct.unbind(0)
-    last = len(deltas) - 1
-    deltas[last].copy_(directs[last])
-    for t in range(last, -1, -1):
-        if t < last:
-            torch.addmm(directs[t], W_hh_T, das[t + 1], out=deltas[t])
-        torch.mul(deltas[t], slopes[t], out=das[t])
-    return Gradients({"h": delta}, da, da)
+def backward(tape: Tape, W: Tensor, activation: str, direct: Tensor) -> Gradients:
+    T, H, B = direct.shape
+    delta, rows = torch.empty_like(direct), direct.new_empty(H, T, B)
+    W_hh_T = W[:, :H].T.contiguous()
+    _backward(
+        tape.extra["z"].numpy(), W_hh_T.numpy(), direct.numpy(), KINDS.index(activation), delta.numpy(), rows.numpy()
+    )
+    return Gradients({"h": delta}, {"hidden": rows.transpose(0, 1)}, rows)
+
+
+KINDS = tuple(ACTIVATIONS)  # a compiled loop knows them by number
+
+
+@loop
+def _forward(z: Array, W: Array, kind: int) -> None:
+    # z (T + 1, K, B), W (H, K); fills the first H rows of z[1:]
+    H, zero = len(W), z.dtype.type(0)
+    for t in range(len(z) - 1):
+        h = z[t + 1, :H]
+        np.dot(W, z[t], h)
+        y = h.ravel()
+        if kind == 0:
+            for k in range(y.size):
+                y[k] = tanh(y[k])
+        elif kind == 1:
+            for k in range(y.size):
+                y[k] = max(y[k], zero)
+        elif kind == 2:
+            for k in range(y.size):
+                y[k] = sigmoid(y[k])
+
+
+@loop
+def _backward(z: Array, W_hh_T: Array, direct: Array, kind: int, delta: Array, rows: Array) -> None:
+    # fills delta (T, H, B) and rows (H, T, B)
+    T, H, B = direct.shape
+    zero, one = direct.dtype.type(0), direct.dtype.type(1)
+    da = np.zeros_like(direct[0])
+    x = da.ravel()
+    for t in range(T - 1, -1, -1):
+        np.dot(W_hh_T, da, delta[t])
+        y, own, d = z[t + 1].ravel(), direct[t].ravel(), delta[t].ravel()
+        if kind == 0:
+            for k in range(d.size):
+                d[k] += own[k]
+                x[k] = d[k] * (one - y[k] * y[k])
+        elif kind == 1:
+            for k in range(d.size):
+                d[k] += own[k]
+                x[k] = d[k] if y[k] > zero else zero
+        elif kind == 2:
+            for k in range(d.size):
+                d[k] += own[k]
+                x[k] = d[k] * y[k] * (one - y[k])
+        else:
+            for k in range(d.size):
+                d[k] += own[k]
+                x[k] = d[k]
+        for j in range(H):
+            rows[j, t] = da[j]
 
 
 RNN = Cell(

@@ -35,7 +35,8 @@ def decades(log10_values: ArrayLike) -> tuple[int, int]:
     """Whole decades (low, high) generous enough to hold a run whose first frames are `log10_values`, of any shape.
 
     At least 1e-10 to 1e2, in steps of five decades downwards, with half as many decades again below the lowest value:
-    training an Elman network often makes its gradient vanish faster than at the start. A picture that nears the float32 floor shows it too.
+    training an Elman network often makes its gradient vanish faster than at the start. A picture that nears the float32
+    floor shows it too.
     """
     finite = np.asarray(log10_values, dtype=np.float64).ravel()
     finite = finite[np.isfinite(finite)]

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import torch
 
-from rnnviz.training import Checkpoint, Slice, advance
+from rnnviz.training import Checkpoint, Slice, advance, compile_ahead
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +74,7 @@ def make_executor(kind: str | None = None, workers: int | None = None) -> Execut
 
 def _prepare_worker() -> None:
     torch.set_num_threads(1)
+    compile_ahead()
     # Training yields to the page: the web process answers first when both want the same core.
     os.nice(5)
 
