@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-st.set_page_config(page_icon="rnnviz/ui/assets/icon.svg", layout="wide", initial_sidebar_state="expanded")
+st.set_page_config(page_icon="rnnviz/ui/assets/icon.svg", layout="wide")
 
 playground = st.Page("pages/playground.py", title="Playground", url_path="playground")
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from rnnviz.experiment import SETTINGS, Experiment
 from rnnviz.figures import Theme, legend_html, palette
 from rnnviz.runs import LiveRun, Snapshot
 from rnnviz.ui import session
@@ -31,7 +32,7 @@ def notices() -> None:
     if "replaced" in st.session_state:
         what, step, old = st.session_state.replaced
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"New {what}: this network is untrained. The one before was at step {step:,}.".replace(",", " "))
+            st.caption(f"New {what}, new network. The one before was at step {step:,}.".replace(",", " "))
             st.button("Back to it", key="back", type="tertiary", on_click=_back, args=(old,))
 
 
@@ -41,33 +42,47 @@ def _literal(text: str) -> str:
 
 def _back(old: LiveRun) -> None:
     session.watch(old)
-    del st.session_state.replaced
+    st.session_state.pop("replaced", None)
 
 
 def transport(run: LiveRun, snapshot: Snapshot) -> None:
     """Train or Pause, Step, Rewind, a new seed, and the link to this experiment."""
     training = snapshot.status == "training"
-    over = snapshot.status in ("finished", "diverged")
+    over = {
+        "finished": "The step budget is used up: rewind, or raise the budget in the sidebar.",
+        "diverged": "This run diverged: go back with the button below, or rewind.",
+    }.get(snapshot.status)
+    # Clicks steer the run that is current when they arrive: the click just before may have replaced the one drawn here.
+    current = session.current_run
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if training:
-            st.button("Pause", key="pause", type="primary", icon=":material/pause:", on_click=run.pause, width=120)
+            st.button(
+                "Pause",
+                key="pause",
+                type="primary",
+                icon=":material/pause:",
+                on_click=lambda: current().pause(),
+                width=120,
+            )
         else:
             st.button(
                 "Train",
                 key="train",
                 type="primary",
                 icon=":material/play_arrow:",
-                on_click=run.play,
-                disabled=over,
-                help="The step budget is used up: rewind, or raise the budget in the sidebar." if over else None,
+                on_click=lambda: current().play(),
+                disabled=over is not None,
+                help=over,
                 width=120,
             )
         st.button(
-            "Step", key="step", icon=":material/skip_next:", on_click=run.step_once, disabled=training or over,
+            "Step", key="step", icon=":material/skip_next:", on_click=lambda: current().step_once(),
+            disabled=training or over is not None,
             help="Train exactly one step.",
         )  # fmt: skip
         st.button(
-            "Rewind", key="rewind", icon=":material/replay:", on_click=run.rewind, disabled=snapshot.status == "ready",
+            "Rewind", key="rewind", icon=":material/replay:", on_click=lambda: current().rewind(),
+            disabled=snapshot.status == "ready",
             help="Back to step 0 with the same initial weights and the same examples.",
         )  # fmt: skip
         st.button(
@@ -103,17 +118,26 @@ def trouble(run: LiveRun, snapshot: Snapshot) -> None:
             f":material/error: **This run diverged.** {_literal(snapshot.sentence)} Everything before it is kept."
         )
         target = next(step for step in reversed(snapshot.rewindable_to) if step < max(snapshot.step, 1))
+        what, change = _rescue(snapshot.experiment)
         st.button(
-            f"Clip at {SAFE_CLIP:g} and go back to step {target:,}".replace(",", " "),
-            key="clip_and_rewind",
+            f"{what} and go back to step {target:,}".replace(",", " "),
+            key="rescue",
             type="primary",
-            on_click=_clip_and_rewind,
-            args=(run, target),
+            on_click=_change_and_rewind,
+            args=(run, change, target),
         )
 
 
-def _clip_and_rewind(run: LiveRun, target: int) -> None:
-    run.amend(clip_norm=SAFE_CLIP)
+def _rescue(experiment: Experiment) -> tuple[str, dict[str, float]]:
+    """What to do about a divergence: clip; where that was already done and did not help, take smaller steps."""
+    if not 0 < experiment.clip_norm <= SAFE_CLIP:
+        return f"Clip at {SAFE_CLIP:g}", {"clip_norm": SAFE_CLIP}
+    rate = max(float(f"{experiment.learning_rate / 10:.3g}"), SETTINGS["learning_rate"].lowest)
+    return f"Set the learning rate to {rate:g}", {"learning_rate": rate}
+
+
+def _change_and_rewind(run: LiveRun, change: dict[str, float], target: int) -> None:
+    run.amend(**change)
     run.rewind(target)
 
 
@@ -138,13 +162,18 @@ def pictures(run: LiveRun, snapshot: Snapshot) -> None:
     st.html(legend_html(theme()))
 
 
-def live_feed(run: LiveRun, status: str) -> None:
-    """Poll the run and pass on what is new; keeps the run's lease, and reruns the page when its status changes."""
+def live_feed(run: LiveRun, shown: Snapshot) -> None:
+    """Poll the run and pass on what is new; keeps the run's lease.
 
-    @st.fragment(run_every=POLL_TRAINING if status == "training" else POLL_RESTING)
+    Reruns the page when its buttons, its sentences or its sidebar no longer hold: another tab may steer the same run.
+    """
+
+    said = shown.status, shown.sentence, shown.experiment  # not the snapshot itself: its frames would stay in memory
+
+    @st.fragment(run_every=POLL_TRAINING if shown.status == "training" else POLL_RESTING)
     def poll() -> None:
         snapshot = run.poll()
-        if snapshot.status != status:
+        if (snapshot.status, snapshot.sentence, snapshot.experiment) != said:
             st.rerun()
         feed(_message(snapshot), key="feed", on_resync=_missing)
 

@@ -5,10 +5,11 @@ const MOST_POINTS = 1500;
 const OPS = {
   pow10: (v) => map(v, (x) => 10 ** x),
   row: (v, k) => v[k],
-  col: (v, k) => Float32Array.from(v, (row) => row[k]),
+  // Not a typed array: Plotly takes the numbers of one unseen, and writes NaN into the paths of an ohlc trace.
+  col: (v, k) => v.map((row) => row[k]),
 };
 
-const map = (v, f) => (Array.isArray(v) ? v.map((row) => row.map(f)) : v.map(f));
+const map = (v, f) => (typeof v[0] === "object" ? v.map((row) => row.map(f)) : v.map(f));
 
 function operate(value, ops) {
   for (const op of ops) {

@@ -23,7 +23,8 @@ export function replot(gd, changes) {
     Object.assign(trace, values);
     Object.assign(gd.data[index], values);
     trace._length = Math.min(...FIXED_LENGTH[trace.type].map((attribute) => trace[attribute].length));
-    const calculated = trace._module.calc(gd, trace);
+    const calculated = trace._length ? trace._module.calc(gd, trace) : [];
+    calculated[0] ??= { x: undefined, y: undefined }; // as Plotly has it: a curve without points, after a rewind
     calculated[0].t ??= {};
     calculated[0].trace = trace;
     gd.calcdata[index] = calculated;
