@@ -146,7 +146,7 @@ class Experiment(BaseModel):
         str,
         Setting(
             "Activation",
-            "phi, what squashes the state at every step. Its slope multiplies the gradient once per step: at most 1 for "
+            "φ, applied to the state at every step. Its slope multiplies the gradient once per step: at most 1 for "
             "tanh, at most 1/4 for sigmoid, 0 or 1 for ReLU, exactly 1 for linear.",
             "Network",
             choices={name: "linear (identity)" if name == "linear" else name for name in ACTIVATIONS},
@@ -171,7 +171,7 @@ class Experiment(BaseModel):
         str,
         Setting(
             "Initialisation",
-            "Where the recurrent weights start. Orthogonal and identity matrices neither shrink nor stretch the state; "
+            "Where the recurrent weights start. Alone, an orthogonal or identity matrix neither shrinks nor stretches; "
             "the PyTorch default shrinks it; zeros leave nothing to learn from. Xavier balances layers, not time steps.",
             "Network",
             choices=INITIALISATIONS,
@@ -182,8 +182,8 @@ class Experiment(BaseModel):
         float,
         Setting(
             "Spectral radius",
-            "rho, the largest absolute eigenvalue of each recurrent matrix at the start: how strongly the network feeds "
-            "itself. Below 1 echoes die away, above 1 they may grow. It is not the spectral norm sigma_1.",
+            "ρ, the largest absolute eigenvalue of each recurrent matrix at the start: how strongly the network feeds "
+            "itself. Below 1 echoes die away, above 1 they may grow. It is not the spectral norm σ₁.",
             "Network",
             lowest=0,
             highest=3,

@@ -145,7 +145,10 @@ def _last_answer(experiment: Experiment, done: Pass) -> Gradients:
     """A second way back through the top layer, from the last step's squared error only."""
     # What the readout alone sends into the last step is the whole gradient there: nothing comes after it.
     direct = torch.zeros_like(done.gradients[-1].states["h"])
-    direct[-1] = done.gradients[-1].states["h"][-1]
+    # L_b is the mean over the scored answers; the loss of one answer alone is that many times its share.
+    T = len(direct)
+    scored = T - min(TASKS[experiment.task].scored_from(T, experiment.signal), T - 1)
+    direct[-1] = scored * done.gradients[-1].states["h"][-1]
     return CELLS[experiment.cell].backward(done.tapes[-1], done.joined[-1], experiment.activation, direct)
 
 
@@ -209,6 +212,10 @@ def frame(checkpoint: Checkpoint) -> Frame:
         channels["outputs"] = _single(tr.outputs[:, 0])  # (T, O)
     else:
         channels["outputs"] = _single(tr.outputs[:SHOWN_EXAMPLES])  # (8, O)
+    drawn = np.concatenate([values for name, values in channels.items() if name.startswith("grad.")])
+    drawn = drawn[np.isfinite(drawn)]
+    if len(drawn):  # what an axis has to hold, log10
+        scalars |= {"gradient_low": float(drawn.min()), "gradient_high": float(drawn.max())}
     if "forget" in tr.gates:
         scalars["forget_gate"] = float(tr.gates["forget"].mean())
     if "update" in tr.gates:
@@ -235,15 +242,18 @@ def _log10(norms: np.ndarray) -> np.ndarray:
 
 
 def reach(norms: np.ndarray) -> int:
-    """How many steps back from the last one the gradient stays above 1 % of its maximum.
+    """How many steps back from the last one the gradient stays alive.
+
+    It stays alive while it is at least 1 % of the largest norm met on the way back so far: a vanishing gradient ends where
+    it has lost two decades, an exploding one reaches all the way.
 
     Args:
         norms: (T,) typically the median over samples of ||dL/dh_t||.
 
     Returns:
-        A number from 0 (nothing anywhere, or the end itself is below) to T.
+        A number from 0 (exactly zero, or no number, at the last step) to T.
     """
-    alive = norms >= REACH_FRACTION * norms.max()
-    if norms.max() == 0 or not np.isfinite(norms.max()):
-        return 0
-    return int(len(norms) if alive.all() else np.argmin(alive[::-1]))
+    backwards = norms[::-1]
+    largest = np.maximum.accumulate(backwards)
+    alive = (backwards >= REACH_FRACTION * largest) & (backwards > 0)
+    return int(len(norms) if alive.all() else np.argmin(alive))

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from rnnviz.figures.gradients import gradient_norm_plot, gradient_training_heatmap
 from rnnviz.figures.inputs import input_marked_values, input_symbols, input_wave
 from rnnviz.figures.legend import legend_html
-from rnnviz.figures.loss import loss_curve, running_mean
+from rnnviz.figures.loss import loss_curve
 from rnnviz.figures.predictions import prediction_classes, prediction_sequence, prediction_values
 from rnnviz.figures.theme import FLOAT32_FLOOR, PLOTLY_CONFIG, Theme, palette, template
 from rnnviz.figures.units import unit_heatmap
@@ -46,7 +46,6 @@ __all__ = [
     "prediction_classes",
     "prediction_sequence",
     "prediction_values",
-    "running_mean",
     "template",
     "unit_heatmap",
 ]

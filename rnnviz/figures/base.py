@@ -52,7 +52,7 @@ def time_axis(steps: int) -> dict[str, Any]:
         "showgrid": False,
         "automargin": False,
         "nticks": 12,
-    }
+    } | ({"dtick": 1, "tick0": 1} if steps <= 12 else {})
 
 
 def framed(theme: Theme) -> dict[str, Any]:

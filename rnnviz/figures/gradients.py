@@ -31,12 +31,12 @@ from rnnviz.figures.theme import (
 )
 
 
-def decades(log10_values: ArrayLike) -> tuple[int, int]:
+def decades(log10_values: ArrayLike, extent: tuple[float, float] | None = None) -> tuple[int, int]:
     """Whole decades (low, high) generous enough to hold a run whose first frames are `log10_values`, of any shape.
 
     At least 1e-10 to 1e2, in steps of five decades downwards, with half as many decades again below the lowest value:
     training an Elman network often makes its gradient vanish faster than at the start. A picture that nears the float32
-    floor shows it too.
+    floor shows it too. `extent` (lowest, highest) widens that to what a run has met since.
     """
     finite = np.asarray(log10_values, dtype=np.float64).ravel()
     finite = finite[np.isfinite(finite)]
@@ -44,7 +44,10 @@ def decades(log10_values: ArrayLike) -> tuple[int, int]:
     bottom = min(-10, 5 * int(np.floor(1.5 * low / 5)))
     if bottom <= -35:
         bottom = -45
-    return bottom, max(2, int(np.ceil(high)) + 1)
+    top = max(2, int(np.ceil(high)) + 1)
+    if extent is not None:
+        bottom, top = min(bottom, max(-45, int(extent[0]))), max(top, int(extent[1]))
+    return bottom, top
 
 
 def gradient_norm_plot(
@@ -57,6 +60,7 @@ def gradient_norm_plot(
     low_c: ArrayLike | None = None,
     high_c: ArrayLike | None = None,
     last_answer: ArrayLike | None = None,
+    extent: tuple[float, float] | None = None,
     theme: Theme = "light",
 ) -> go.Figure:
     """Per-sample norm ‖∂L/∂h_t‖₂ at every time step on a log axis: median line and quantile band.
@@ -65,7 +69,7 @@ def gradient_norm_plot(
     over the probe batch; at -inf (exactly zero) a line drops out of the picture. `median_c`, `low_c`, `high_c` add
     ‖∂L/∂c_t‖₂ of a cell with a cell state. `last_answer` (T,) adds the median of ‖∂L_T/∂h_t‖₂, L_T the loss of the last
     answer alone, for a task that answers at every step. The y axis is fixed by these arrays and stays while live data
-    replaces them.
+    replaces them; `extent` widens it.
     """
     colours = palette(theme)
     t = np.asarray(steps_t)
@@ -75,7 +79,7 @@ def gradient_norm_plot(
     if median_c is not None and low_c is not None and high_c is not None:
         states.append(("c", colours.gradient_c, "dash", (median_c, low_c, high_c)))
     drawn = [a for *_, s in states for a in s] + ([] if last_answer is None else [last_answer])
-    bottom, top = decades(np.concatenate([numbers(a, 1, "a gradient norm") for a in drawn]))
+    bottom, top = decades(np.concatenate([numbers(a, 1, "a gradient norm") for a in drawn]), extent)
 
     figure = go.Figure()
     for state, colour, _, (_, lower, upper) in states:
@@ -159,14 +163,22 @@ def gradient_norm_plot(
         theme=theme,
         question="Which steps still feel the loss?",
         look_for="Read from right to left: a straight fall is a gradient that vanishes exponentially, a level line a "
-        "memory. A line that ends is a gradient of exactly zero.",
+        "memory. A line that ends is a gradient of exactly zero."
+        if last_answer is None
+        else "Every step answers here and feels its own error, so the solid line stays level. How far back the last answer "
+        "reaches is the dotted line, read from right to left.",
         height=250,
         over_time=True,
     )
 
 
 def gradient_training_heatmap(
-    log10_rows: ArrayLike, training_steps: ArrayLike, *, of_last_answer: bool = False, theme: Theme = "light"
+    log10_rows: ArrayLike,
+    training_steps: ArrayLike,
+    *,
+    of_last_answer: bool = False,
+    extent: tuple[float, float] | None = None,
+    theme: Theme = "light",
 ) -> go.Figure:
     """log10 ‖∂L/∂h_t‖₂ by time step (x) and training step (y).
 
@@ -177,7 +189,7 @@ def gradient_training_heatmap(
     """
     colours = palette(theme)
     rows = numbers(log10_rows, 2, "log10_rows")
-    bottom, top = decades(rows)
+    bottom, top = decades(rows, extent)
     channel = "grad.last.median" if of_last_answer else "grad.h.median"
     norm = _norm("h", of="L<sub>T</sub>" if of_last_answer else "L")
     figure = go.Figure(
@@ -194,6 +206,20 @@ def gradient_training_heatmap(
             name="gradient norm",
             hovertemplate=f"t = %{{x}}, training step %{{y}}<br>log<sub>10</sub> {norm} = %{{z:.3g}}<extra></extra>",
             colorbar=_norm_bar(_ticks(bottom, top)),
+        )
+    )
+    # Nothing to see, but it gives the axis its range where every cell is missing, as after zero initialisation.
+    figure.add_trace(
+        go.Scatter(
+            x0=0.5,
+            dx=0,
+            y=np.asarray(training_steps),
+            mode="lines",
+            line={"width": 0},
+            hoverinfo="skip",
+            showlegend=False,
+            name="training steps",
+            meta=feed(y=("steps", "step")),
         )
     )
     figure.update_layout(
@@ -219,8 +245,9 @@ def gradient_training_heatmap(
         figure,
         theme=theme,
         question="How far back does learning reach?",
-        look_for=("L_T is the loss of the last answer alone. " if of_last_answer else "")
-        + "Bright steps still feel the loss. See whether brightness spreads left, to earlier steps, as training climbs.",
+        look_for=("For the loss of the last answer alone. " if of_last_answer else "")
+        + "Bright steps still feel the loss. Does brightness spread left, to earlier steps, as training climbs? "
+        "A loss near 0 darkens every step: nothing is left to learn.",
         height=250,
         over_time=True,
         training_axis="y",

@@ -13,17 +13,6 @@ from rnnviz.figures.theme import Palette, Theme, palette
 MEAN_WINDOW = 100
 
 
-def running_mean(values: ArrayLike, window: int = MEAN_WINDOW) -> Array:
-    """Mean of the last `window` values (of all so far, while there are fewer). (S,) -> (S,) float32."""
-    array = np.asarray(values, dtype=np.float64)
-    with np.errstate(invalid="ignore"):  # a diverged run: inf - inf is nan, which plotly leaves out
-        sums = np.concatenate([[0.0], np.cumsum(array)])
-        ends = np.arange(1, array.size + 1)
-        starts = np.maximum(ends - window, 0)
-        means: Array = ((sums[ends] - sums[starts]) / (ends - starts)).astype(np.float32)
-    return means
-
-
 def loss_curve(
     series: Mapping[str, ArrayLike],
     *,
@@ -35,15 +24,16 @@ def loss_curve(
     budget: int,
     accuracy_chance: float | None = None,
     accuracy_threshold: float | None = None,
+    extent: tuple[float, float] | None = None,
     theme: Theme = "light",
 ) -> go.Figure:
     """Loss over training steps, with the no-memory baseline and the solved threshold.
 
-    `series` maps `loss` and `loss_mean` (the mean over the last 100 steps; computed here where it is missing) to (S,)
-    arrays, one value a training step 1 … S, S = 0 allowed. An `accuracy` series (fractions, with `accuracy_mean`) adds
-    a narrow row. `baseline` and `threshold` are in units of the loss, which `loss_name` states. `budget` is the last
-    training step of the x axis. Both axes depend on the task and the very first loss alone, so nothing jumps while a
-    run grows.
+    `series` maps `loss` and `loss_mean` (the mean over the last 100 steps; may be missing) to (S,) arrays, one
+    value a training step 1 … S, S = 0 allowed. An `accuracy` series (fractions, with `accuracy_mean`) adds a narrow row.
+    `baseline` and `threshold` are in units of the loss, which `loss_name` states. `budget` is the last training step
+    of the x axis. Both axes depend on the task and the very first loss alone, so nothing jumps while a run grows; `extent`,
+    log10 of (lowest, highest), widens the loss axis to what a run has met.
     """
     colours = palette(theme)
     loss = numbers(series["loss"], 1, "loss")
@@ -73,14 +63,14 @@ def loss_curve(
         )
 
     # Where the curve rarely is: late training lies below the baseline, early training above the threshold.
-    reference(baseline, f"{baseline_name} {baseline:.3g}", colours.baseline, "dash", "y", at_end=True, above=True)
+    reference(baseline, f"{baseline_name}: {baseline:.3g}", colours.baseline, "dash", "y", at_end=True, above=True)
     if threshold is not None:
-        text = f"{threshold_name} {threshold:.3g}"
+        text = f"{threshold_name}: {threshold:.3g}"
         reference(threshold, text, colours.threshold, "dot", "y", at_end=False, above=False)
 
     y_axis: dict[str, Any] = {
         "title": {"text": f"loss <i>L</i>{' ' if len(loss_name) <= 12 else '<br>'}({loss_name})"},
-        "range": _loss_range(loss, baseline, threshold, log),
+        "range": _loss_range(loss, baseline, threshold, log, extent),
     }
     if log:
         y_axis |= {"type": "log", "dtick": 1, "exponentformat": "none"}
@@ -91,10 +81,10 @@ def loss_curve(
     if with_accuracy:
         _add_series(figure, series, "accuracy", colours, yaxis="y2")
         if accuracy_chance is not None:
-            text = f"chance {accuracy_chance:.3g}"
+            text = f"chance: {accuracy_chance:.3g}"
             reference(accuracy_chance, text, colours.baseline, "dash", "y2", at_end=True, above=False)
         if accuracy_threshold is not None:
-            text = f"solved {accuracy_threshold:.3g}"
+            text = f"solved: {accuracy_threshold:.3g}"
             reference(accuracy_threshold, text, colours.threshold, "dot", "y2", at_end=False, above=False)
         figure.update_layout(
             xaxis={"anchor": "y2"},
@@ -113,7 +103,7 @@ def loss_curve(
         figure,
         theme=theme,
         question="Is it learning?",
-        look_for=f"Bold: mean of the last {MEAN_WINDOW} steps. Only below the dashed line does it know more than "
+        look_for=f"Bold: mean of the last {MEAN_WINDOW} steps. Only clearly below the dashed line does it know more than "
         f"{baseline_name}.",
         height=290 if with_accuracy else 200,
         training_axis="x",
@@ -124,11 +114,11 @@ def _add_series(figure: go.Figure, series: Mapping[str, ArrayLike], name: str, c
     """The faint raw values and the bold running mean of one series."""
     raw = numbers(series[name], 1, name)
     mean_name = f"{name}_mean"
-    mean = numbers(series[mean_name], 1, mean_name) if mean_name in series else running_mean(raw)
-    for key, values, line, hover in (
-        (name, raw, {"color": colours.faint, "width": 1}, "skip"),
-        (mean_name, mean, {"color": colours.ink, "width": 2.25}, "all"),
-    ):
+    drawn = [(name, raw, {"color": colours.faint, "width": 1}, "skip")]
+    if mean_name in series:
+        mean = numbers(series[mean_name], 1, mean_name)
+        drawn.append((mean_name, mean, {"color": colours.ink, "width": 2.25}, "all"))
+    for key, values, line, hover in drawn:
         figure.add_trace(
             go.Scatter(
                 x=np.arange(1, values.size + 1, dtype=np.int32),
@@ -144,11 +134,14 @@ def _add_series(figure: go.Figure, series: Mapping[str, ArrayLike], name: str, c
         )
 
 
-def _loss_range(loss: Array, baseline: float, threshold: float | None, log: bool) -> list[float]:
+def _loss_range(
+    loss: Array, baseline: float, threshold: float | None, log: bool, extent: tuple[float, float] | None
+) -> list[float]:
     """Generous fixed limits: an untrained network may start far above the baseline, a good one ends below solved."""
     first = float(loss[0]) if loss.size and np.isfinite(loss[0]) else 0.0
     if not log:
         return [min(0.0, first * 1.1), max(baseline * 2, first * 1.1, 1e-6)]
     high = baseline * 12 if first < baseline * 12 else first * 2
     low = baseline / 20_000 if threshold is None else threshold / 100
-    return [float(np.log10(min(low, baseline / 20))), float(np.log10(high))]
+    bottom, top = float(np.log10(min(low, baseline / 20))), float(np.log10(high))
+    return [bottom, top] if extent is None else [min(bottom, extent[0]), max(top, extent[1])]

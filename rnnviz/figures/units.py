@@ -13,9 +13,12 @@ from rnnviz.figures.theme import GATE, SIGNED, Theme, palette
 _WORDS: dict[str, tuple[str, str]] = {
     "h": (
         "What does each unit say?",
-        "A stripe of one colour is a unit that holds its value over time; a flicker follows the input.",
+        "A change of colour: the unit took something in. A stripe: it keeps its value. A regular flicker: its own rhythm.",
     ),
-    "c": ("What does each cell remember?", "A long stripe of one colour is a value kept over many steps."),
+    "c": (
+        "What does each cell remember?",
+        "A stripe that changes at one step and stays is a memory. Colours end at the limits beside the picture.",
+    ),
     "input": (
         "When does it write?",
         "Deep teal: the candidate is written into the cell. Pale: the cell ignores this step.",

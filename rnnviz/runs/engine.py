@@ -11,7 +11,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -153,7 +153,7 @@ class Engine:
                 return
             self._retries.pop(id(runner), None)
         if done.cancelled():
-            return
+            error = CancelledError()
         if error is not None:
             logger.error("a slice failed", exc_info=error)
             runner.fail(turn, error)

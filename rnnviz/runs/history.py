@@ -14,6 +14,7 @@ MOST_CHECKPOINTS = 9
 CHECKPOINT_BYTES = 6 * 2**20
 AVERAGED = 100  # training steps in a running mean; fresh batches, so it is an honest test score
 SERIES = ("loss", "grad_norm", "clipped_norm", "accuracy")
+AVERAGES = {"loss_mean": "loss", "accuracy_mean": "accuracy"}
 
 
 class History:
@@ -32,7 +33,7 @@ class History:
         self._frame_stride = self._checkpoint_stride = 1
         self._most_frames = int(max(8, min(MOST_FRAMES, FRAME_BYTES // max(picture.nbytes, 1))))
         self._most_checkpoints = int(max(2, min(MOST_CHECKPOINTS, CHECKPOINT_BYTES // _nbytes(first))))
-        self._series = {name: np.empty(0, np.float32) for name in SERIES}
+        self._series = {name: np.empty(0, np.float32) for name in (*SERIES, *AVERAGES)}
         self._steps = 0
 
     def __len__(self) -> int:
@@ -46,20 +47,12 @@ class History:
         return sum(f.nbytes for f in self.frames) + sum(_nbytes(c) for c in self.checkpoints) + series
 
     def series(self, name: str) -> np.ndarray:
-        """(S,) float32, one value per training step; empty if this run has no such number."""
-        return self._series[name][: self._steps]
+        """(S,) float32, one value per training step; empty if this run has no such number.
 
-    def mean_series(self, name: str, since: int = 0) -> np.ndarray:
-        """Running mean over the last `AVERAGED` steps (fewer at the start), for steps after `since`. float32."""
-        values = self.series(name)
-        if not len(values):
-            return values
-        window = values[max(0, since - AVERAGED) :].astype(np.float64)
-        offset = min(since, AVERAGED)
-        total = np.concatenate([[0.0], np.cumsum(window)])
-        end = np.arange(offset + 1, len(window) + 1)
-        begin = np.maximum(end - AVERAGED, 0)
-        return ((total[end] - total[begin]) / (end - begin)).astype(np.float32)
+        Besides what `SERIES` names, `loss_mean` and `accuracy_mean` are running means over the last `AVERAGED` steps (fewer
+        at the start).
+        """
+        return self._series[name][: self._steps]
 
     def add(self, done: Slice) -> None:
         """Append a slice's numbers, its frames (with the running numbers of their step) and its checkpoint."""
@@ -67,6 +60,10 @@ class History:
             SERIES, (done.losses, done.grad_norms, done.clipped_norms, done.accuracies), strict=True
         ):
             self._append(name, values)
+        for name, of in AVERAGES.items():
+            before = self._series[of][max(0, self._steps - AVERAGED + 1) : self._steps]
+            new = done.losses if of == "loss" else done.accuracies
+            self._append(name, running_mean(np.concatenate([before, new]), AVERAGED)[len(before) :])
         self._steps += len(done.losses)
         for picture in done.frames:
             self._add_frame(picture)
@@ -86,7 +83,7 @@ class History:
 
     def first_solved(self, yardstick: Yardstick) -> int | None:
         """The first training step at which the running mean over a full window beats the yardstick."""
-        means = self.mean_series(yardstick.metric)[AVERAGED - 1 :]
+        means = self.series(f"{yardstick.metric}_mean")[AVERAGED - 1 :]
         good = means <= yardstick.value if yardstick.metric == "loss" else means >= yardstick.value
         return int(np.argmax(good)) + AVERAGED if good.any() else None
 
@@ -102,12 +99,8 @@ class History:
 
     def _running(self, step: int) -> dict[str, float]:
         values = {}
-        for name in ("loss", "accuracy"):
-            window = self.series(name)[max(0, step - AVERAGED) : step]
-            if len(window):
-                values[f"{name}_mean"] = float(window.mean(dtype=np.float64))
-        for name in ("grad_norm", "clipped_norm"):
-            if 0 < step <= self._steps:
+        for name in (*AVERAGES, "grad_norm", "clipped_norm"):
+            if 0 < step <= len(self.series(name)):
                 values[name] = float(self.series(name)[step - 1])
         return values
 
@@ -137,6 +130,18 @@ class History:
                 if c.step - thinned[-1].step >= self._checkpoint_stride:
                     thinned.append(c)
             kept[:] = thinned
+
+
+def running_mean(values: np.ndarray, window: int) -> np.ndarray:
+    """Mean of each value and the up to `window` - 1 before it, float32.
+
+    Every window is summed by itself: differences of a running total would lose all small values behind one huge one.
+    """
+    if not len(values):
+        return np.empty(0, np.float32)
+    padded = np.concatenate([np.zeros(window - 1), values.astype(np.float64)])
+    sums = np.lib.stride_tricks.sliding_window_view(padded, window).sum(1)
+    return (sums / np.minimum(np.arange(1, len(values) + 1), window)).astype(np.float32)
 
 
 def _nbytes(checkpoint: Checkpoint) -> int:

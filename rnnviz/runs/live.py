@@ -81,6 +81,11 @@ class LiveRun:
     def experiment(self) -> Experiment:
         return self._checkpoint.experiment
 
+    @property
+    def trained(self) -> bool:
+        """Whether any training step has been taken."""
+        return self._checkpoint.step > 0
+
     # What a page may ask for
 
     def play(self) -> None:
@@ -97,7 +102,10 @@ class LiveRun:
             if self._diverged or self._left() <= 0:
                 return
             self._failed = ""
-            self._playing, self._wanted_steps, self._earlier_turn = True, steps, self._turn
+            if steps and self._playing and self._wanted_steps:
+                self._wanted_steps += steps  # two quick clicks on Step are two steps
+            else:
+                self._playing, self._wanted_steps, self._earlier_turn = True, steps, self._turn
             self._revision += 1
             self._pace.clear()
         self._engine.request(self)
@@ -147,12 +155,12 @@ class LiveRun:
             history, status = self._history, self._status()
             series = {
                 "loss": history.series("loss"),
-                "loss_mean": history.mean_series("loss"),
+                "loss_mean": history.series("loss_mean"),
                 "grad_norm": history.series("grad_norm"),
                 "clipped_norm": history.series("clipped_norm"),
             }
             if TASKS[self.experiment.task].loss == "cross_entropy":
-                series |= {"accuracy": history.series("accuracy"), "accuracy_mean": history.mean_series("accuracy")}
+                series |= {"accuracy": history.series("accuracy"), "accuracy_mean": history.series("accuracy_mean")}
             snapshot = Snapshot(
                 id=self.id,
                 revision=self._revision,
@@ -250,9 +258,10 @@ class Registry:
         run = LiveRun(experiment, self.engine)
         now = time.monotonic()
         with self._lock:
-            by_age = sorted(self._runs.values(), key=lambda r: r.last_seen)
-            for k, old in enumerate(by_age):
-                if now - old.last_seen > FORGOTTEN_AFTER or len(by_age) - k >= MOST_RUNS:
+            # Every move of a slider leaves an untrained run behind; those go before anything somebody trained.
+            dearest_last = sorted(self._runs.values(), key=lambda r: (r.trained, r.last_seen))
+            for k, old in enumerate(dearest_last):
+                if now - old.last_seen > FORGOTTEN_AFTER or len(dearest_last) - k >= MOST_RUNS:
                     old.pause()
                     del self._runs[old.id]
             self._runs[run.id] = run

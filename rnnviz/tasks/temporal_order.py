@@ -22,8 +22,8 @@ def sample(rng: np.random.Generator, batch_size: int, length: int, option: str) 
 
 TEMPORAL_ORDER = Task(
     name="temporal_order",
-    title="Tell which came first",
-    verb="tell which symbol came first",
+    title="Tell the order of two symbols",
+    verb="tell the order of two symbols",
     explanation="Two meaningful symbols, each X or Y, hide in a stream of meaningless letters, one early and one in the "
     "middle. At the end the network must say which of XX, XY, YX, YY it saw.",
     citation="Hochreiter & Schmidhuber 1997, experiment 6a; in this form Pascanu, Mikolov & Bengio 2013",

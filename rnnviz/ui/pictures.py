@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import math
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,6 +15,7 @@ from rnnviz.cells import CELLS
 from rnnviz.experiment import Experiment
 from rnnviz.figures import Theme
 from rnnviz.model import probe_batch
+from rnnviz.runs import Snapshot
 from rnnviz.runs.history import AVERAGED
 from rnnviz.tasks import TASKS
 from rnnviz.tracing import SHOWN_EXAMPLES, Frame, frame
@@ -25,23 +29,52 @@ SYMBOLS = {
 UNBOUNDED_LIMIT = 2.0  # colour limit of states that are not confined to (-1, 1); hover gives the true value
 
 
-def sections(experiment: Experiment, theme: Theme) -> tuple[Section, ...]:
-    """The picture cards of a run of `experiment`, drawn from its untrained network; what may change mid-run is left out."""
+class Extent(NamedTuple):
+    """What a run has met, in whole decades: (lowest, highest) log10 of its loss, and of its gradient norms.
+
+    Axes are fixed for a fresh run, so that nothing jumps; only where a run leaves them are they widened, in coarse steps.
+    """
+
+    loss: tuple[float, float]
+    gradient: tuple[float, float]
+
+
+COARSE = 3  # decades
+
+
+def extent(snapshot: Snapshot) -> Extent:
+    """The extent of everything recorded so far."""
+    ends = [f.scalars[name] for f in snapshot.frames for name in ("gradient_low", "gradient_high") if name in f.scalars]
+    with np.errstate(divide="ignore"):
+        return Extent(_decades(np.log10(snapshot.series["loss_mean"])), _decades(np.array(ends)))
+
+
+def _decades(log10_values: np.ndarray) -> tuple[float, float]:
+    finite = log10_values[np.isfinite(log10_values)]
+    if not len(finite):
+        return 0, 0
+    return COARSE * math.floor(finite.min() / COARSE), COARSE * math.ceil(finite.max() / COARSE)
+
+
+def sections(snapshot: Snapshot) -> Callable[[Theme], tuple[Section, ...]]:
+    """The picture cards of a run, for either theme; see `_sections`. What may change mid-run unseen is left out."""
     fields = Experiment.model_fields
-    return _sections(experiment.amend(**{name: fields[name].default for name in ("learning_rate", "clip_norm")}), theme)
+    shown = snapshot.experiment.amend(**{name: fields[name].default for name in ("learning_rate", "clip_norm")})
+    return partial(_sections, shown, extent(snapshot))
 
 
 @lru_cache(maxsize=32)
-def _sections(experiment: Experiment, theme: Theme) -> tuple[Section, ...]:
+def _sections(experiment: Experiment, met: Extent, theme: Theme) -> tuple[Section, ...]:
+    """Drawn from the untrained network; the feed brings them to life."""
     first = frame(start(experiment))
     cards = _inside(experiment, first, theme)
     return (
-        Section("", (Card("loss", _loss(experiment, theme)), Card("says", _says(experiment, first, theme)))),
+        Section("", (Card("loss", _loss(experiment, met, theme)), Card("says", _says(experiment, first, theme)))),
         Section(
             "",
             (
-                Card("history", _history(experiment, first, theme)),
-                Card("gradient", _gradient(experiment, first, theme)),
+                Card("history", _history(experiment, first, met, theme)),
+                Card("gradient", _gradient(experiment, first, met, theme)),
             ),
         ),
         Section("Inside, at this step", cards),
@@ -55,15 +88,16 @@ def readouts(experiment: Experiment) -> tuple[Readout, ...]:
     said = [
         Readout(
             "loss",
-            ("loss ", Value("loss_mean"), f" ({baseline.name}: {_short(baseline.value)})"),
+            ("loss ", Value("loss_mean"), f" ({baseline.name}: {baseline.value:.3g})"),
             f"Mean loss of the last {AVERAGED} training steps. Every step draws fresh examples, so this is also the score "
             "on examples never seen before.",
         ),
         Readout(
             "reach",
             ("gradient reaches back ", Value("reach", "count"), f" of {T} steps"),
-            "How many steps back from the last one the median of ‖∂L/∂h_t‖ stays above 1 % of its maximum, measured in "
-            "float64 on the fixed probe examples, for the loss of the last answer.",
+            "How many steps back from the last one the median of ‖∂L/∂h_t‖ stays above 1 % of the largest value met on the "
+            "way back; measured in float64 on fixed examples, for the loss of the last answer. Once a task is solved there "
+            "is hardly any gradient left, and this says little.",
         ),
         Readout(
             "norm",
@@ -104,12 +138,7 @@ def readouts(experiment: Experiment) -> tuple[Readout, ...]:
     return tuple(said)
 
 
-def _short(value: float) -> str:
-    """At most three significant digits, without a leading zero: .167."""
-    return f"{value:.3g}".removeprefix("0") or "0"
-
-
-def _loss(experiment: Experiment, theme: Theme) -> go.Figure:
+def _loss(experiment: Experiment, met: Extent, theme: Theme) -> go.Figure:
     task = TASKS[experiment.task]
     baseline = task.baseline(experiment.length, experiment.signal)
     solved = task.solved(experiment.length, experiment.signal)
@@ -126,6 +155,7 @@ def _loss(experiment: Experiment, theme: Theme) -> go.Figure:
         budget=experiment.steps,
         accuracy_chance=1 / len(task.output_names) if by_accuracy else None,
         accuracy_threshold=solved.value if by_accuracy else None,
+        extent=met.loss,
         theme=theme,
     )
 
@@ -140,23 +170,26 @@ def _says(experiment: Experiment, first: Frame, theme: Theme) -> go.Figure:
     return figures.prediction_values(targets[:SHOWN_EXAMPLES, 0], said[:, 0], baseline_prediction=1.0, theme=theme)
 
 
-def _history(experiment: Experiment, first: Frame, theme: Theme) -> go.Figure:
+def _history(experiment: Experiment, first: Frame, met: Extent, theme: Theme) -> go.Figure:
     every = TASKS[experiment.task].readout == "every"
     row = first.channels["grad.last.median" if every else "grad.h.median"]
-    return figures.gradient_training_heatmap(row[None], np.array([0]), of_last_answer=every, theme=theme)
+    return figures.gradient_training_heatmap(
+        row[None], np.array([0]), of_last_answer=every, extent=met.gradient, theme=theme
+    )
 
 
-def _gradient(experiment: Experiment, first: Frame, theme: Theme) -> go.Figure:
-    quantiles = {
-        name: {q: first.channels[f"grad.{name}.{q}"] for q in ("median", "low", "high")}
-        for name in CELLS[experiment.cell].states
-    }
-    of_c = {f"{q}_c": values for q, values in quantiles.get("c", {}).items()}
+def _gradient(experiment: Experiment, first: Frame, met: Extent, theme: Theme) -> go.Figure:
+    def norms(state: str, quantile: str) -> np.ndarray | None:
+        return first.channels.get(f"grad.{state}.{quantile}")
+
     return figures.gradient_norm_plot(
         np.arange(1, experiment.length + 1),
-        **quantiles["h"],
-        **of_c,
-        last_answer=first.channels.get("grad.last.median"),
+        *(first.channels[f"grad.h.{quantile}"] for quantile in ("median", "low", "high")),
+        median_c=norms("c", "median"),
+        low_c=norms("c", "low"),
+        high_c=norms("c", "high"),
+        last_answer=norms("last", "median"),
+        extent=met.gradient,
         theme=theme,
     )
 

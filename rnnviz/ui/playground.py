@@ -11,7 +11,7 @@ from rnnviz.experiment import SETTINGS, Experiment
 from rnnviz.figures import Theme, legend_html, palette
 from rnnviz.runs import LiveRun, Snapshot
 from rnnviz.ui import session
-from rnnviz.ui.pictures import readouts, sections
+from rnnviz.ui.pictures import extent, readouts, sections
 from rnnviz.ui.stage import Resync, Status, feed, frames_to_send, pack_feed, stage
 
 POLL_TRAINING, POLL_RESTING = 0.15, 1.0  # seconds
@@ -28,7 +28,7 @@ def notices() -> None:
     """What could not be honoured, and where the run before this one went."""
     for sentence in st.session_state.pop("notices", []):
         # As plain text: the sentence may quote what a hostile link carried.
-        st.warning(_literal(sentence), icon=":material/link_off:")
+        st.warning(_literal(sentence.replace("`", "")), icon=":material/info:")
     if "replaced" in st.session_state:
         what, step, old = st.session_state.replaced
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -146,7 +146,7 @@ def pictures(run: LiveRun, snapshot: Snapshot) -> None:
     colours = palette(theme())
     stage(
         run.id,
-        sections(snapshot.experiment, theme()),
+        sections(snapshot)(theme()),
         readouts(snapshot.experiment),
         theme={
             "--rnnviz-ink": colours.ink,
@@ -168,12 +168,12 @@ def live_feed(run: LiveRun, shown: Snapshot) -> None:
     Reruns the page when its buttons, its sentences or its sidebar no longer hold: another tab may steer the same run.
     """
 
-    said = shown.status, shown.sentence, shown.experiment  # not the snapshot itself: its frames would stay in memory
+    said = _said(shown)  # not the snapshot itself: its frames would stay in memory
 
     @st.fragment(run_every=POLL_TRAINING if shown.status == "training" else POLL_RESTING)
     def poll() -> None:
         snapshot = run.poll()
-        if (snapshot.status, snapshot.sentence, snapshot.experiment) != said:
+        if _said(snapshot) != said:
             st.rerun()
         feed(_message(snapshot), key="feed", on_resync=_missing)
 
@@ -187,6 +187,11 @@ class Sent(NamedTuple):
     epoch: int
     frames: frozenset[int]
     series: int
+
+
+def _said(snapshot: Snapshot) -> tuple[object, ...]:
+    """What the page outside the feed depends on."""
+    return snapshot.status, snapshot.sentence, snapshot.experiment, extent(snapshot)
 
 
 def _missing(resync: Resync) -> None:
@@ -228,11 +233,13 @@ def _message(snapshot: Snapshot) -> bytes:
 
 def _status(snapshot: Snapshot) -> Status:
     if snapshot.status in ("diverged", "failed"):
-        return Status("diverged", snapshot.status, snapshot.sentence)
+        return Status("diverged", snapshot.status)  # the banner above has the sentence
     if snapshot.solved_at is not None:
         when = f"{snapshot.solved_at:,}".replace(",", " ")
         return Status("solved", f"{snapshot.status}, solved", f"Solved at step {when}.")
     if snapshot.status == "finished":
-        return Status("finished", "budget used up", "Not solved in this budget.")
+        return Status(
+            "finished", "budget used up", "Not solved in this budget: rewind, or raise it under more settings."
+        )
     words = {"ready": "Untrained: press Train.", "training": "", "paused": ""}
     return Status(snapshot.status, "", words[snapshot.status])  # type: ignore[arg-type]

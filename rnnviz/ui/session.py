@@ -20,8 +20,11 @@ from rnnviz.ui.server import registry
 
 
 def current_run() -> LiveRun:
-    """The run this session watches: the one it had, else the one its link names, else a new one from the link's fields."""
-    if "run" in st.session_state:
+    """The run this session watches: the one it had, else the one its link names, else a new one from the link's fields.
+
+    When the address is no longer the one this session wrote, the visitor went back or forward: it is read afresh.
+    """
+    if "run" in st.session_state and st.query_params.to_dict() == st.session_state.get("address"):
         held: LiveRun = st.session_state.run
         return held
     query = {name: st.query_params[name] for name in st.query_params}
@@ -31,10 +34,19 @@ def current_run() -> LiveRun:
     if run is not None and asked & wanted.differs_in(run.experiment) - _live_fields():
         run = None  # somebody edited the link: the fields they can read win over the id they cannot
     elif run is None and "run" in query:
-        notices.append("That run is no longer on this server. This is the same experiment, from the start.")
+        notices.append(
+            "That run is no longer on this server. This one starts afresh, with the settings the link names."
+        )
+    notices += [
+        f"{name} is no setting of an experiment; ignored."
+        for name in query
+        if name not in SETTINGS and name != "run" and not name.startswith("embed")
+    ]
     st.session_state.notices = notices
-    watch(run or registry().create(wanted))
-    return current_run()
+    run = run or registry().create(wanted)
+    watch(run)
+    st.session_state.address = query
+    return run
 
 
 def watch(run: LiveRun) -> None:
@@ -75,6 +87,7 @@ def write_address(run: LiveRun) -> None:
     wanted = run.experiment.to_query() | {"run": run.id}
     if st.query_params.to_dict() != wanted:
         st.query_params.from_dict(wanted)
+    st.session_state.address = wanted
 
 
 def link(experiment: Experiment) -> str:
@@ -89,6 +102,18 @@ def headline(experiment: Experiment) -> str:
     return f"{CELLS[experiment.cell].title} learns to {TASKS[experiment.task].verb}"
 
 
+def explanation(experiment: Experiment) -> str:
+    """What the task is, for somebody who has never seen it."""
+    return TASKS[experiment.task].explanation
+
+
+PARTICULARS_HELP = (
+    "ρ, the spectral radius: the largest absolute eigenvalue of a recurrent matrix, what multiplying by it again and again "
+    "does in the long run. σ₁, its spectral norm: the most that one multiplication can stretch a vector. A range spans the "
+    "gates."
+)
+
+
 @lru_cache(maxsize=64)
 def particulars(experiment: Experiment) -> str:
     """What this network starts with, measured from its initial weights rather than read off the settings."""
@@ -99,13 +124,13 @@ def particulars(experiment: Experiment) -> str:
     many = "matrix" if len(blocks) == 1 else "matrices"
     said = [
         f"{len(first.parameters):,} parameters".replace(",", " "),
-        f"at the start: recurrent {many} ρ {_range(rho)}, σ₁ {_range(sigma)}",
+        f"at the start: recurrent {many} ρ = {_range(rho)}, σ₁ = {_range(sigma)}",
     ]
     if cell.bias_field:
         field, block = cell.bias_field
         row = cell.blocks.index(block) * H
         bias = np.mean([first.weights[f"{k}.b"][row : row + H] for k in range(experiment.layers)])
-        said.append(f"mean {field.replace('_', ' ')} {bias:.3g}")
+        said.append(f"mean {field.replace('_', ' ')} = {bias:.3g}")
     return " · ".join(said)
 
 

@@ -3,7 +3,8 @@
 A test takes `page` (light, 1440 × 900) or asks `new_page` for another size or theme, and opens a page of the app,
 `app_server.url + "/playground"`. Each page is watched: a console error, an uncaught exception or a request that leaves
 this machine fails its test, unless the test has looked at `page_errors` and cleared it. `settle(page)` waits until
-Streamlit has run the script. Pictures of failed pages and the servers' logs are left in test-output/.
+Streamlit has run the script. Of failed pages, a picture and the last messages to
+and from the server are left in test-output/, with the servers' logs.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +28,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "test-output"
@@ -172,12 +176,14 @@ def new_page(browser: Browser, page_errors: list[str], request: pytest.FixtureRe
     if "cold_server" in request.fixturenames:
         request.getfixturevalue("cold_server")  # started before the pages, so stopped after them
     pages: list[Page] = []
+    transcripts: list[deque[str]] = []
 
     def open_page(**options: object) -> Page:
         options.setdefault("viewport", {"width": 1440, "height": 900})
         page = browser.new_context(**options).new_page()  # type: ignore[arg-type]
         page.set_default_timeout(ACTION_MS)
-        watch(page, page_errors)
+        transcripts.append(deque(maxlen=400))
+        watch(page, page_errors, transcripts[-1])
         pages.append(page)
         return page
 
@@ -187,6 +193,7 @@ def new_page(browser: Browser, page_errors: list[str], request: pytest.FixtureRe
     for number, page in enumerate(pages):
         if failed and not page.is_closed():
             page.screenshot(path=OUTPUT / f"{request.node.name}-{number}.png")
+            (OUTPUT / f"{request.node.name}-{number}.txt").write_text("\n".join(transcripts[number]))
         page.context.close()
     assert not page_errors, "The page complained:\n" + "\n".join(page_errors)
 
@@ -197,8 +204,8 @@ def page(new_page: Callable[..., Page]) -> Page:
     return new_page()
 
 
-def watch(page: Page, errors: list[str]) -> None:
-    """Write into `errors` what no page of the app may do."""
+def watch(page: Page, errors: list[str], transcript: deque[str]) -> None:
+    """Write into `errors` what no page of the app may do, and into `transcript` what it and the server say."""
 
     def outside(url: str) -> None:
         parts = urlsplit(url)
@@ -213,6 +220,29 @@ def watch(page: Page, errors: list[str]) -> None:
     page.on("console", complained)
     page.on("request", lambda asked: outside(asked.url))
     page.on("websocket", lambda socket_: outside(socket_.url))
+    page.on("websocket", lambda socket_: socket_.on("framesent", lambda frame: transcript.append(sent(frame))))
+    page.on("websocket", lambda socket_: socket_.on("framereceived", lambda frame: transcript.append(received(frame))))
+
+
+def sent(frame: bytes) -> str:
+    """A message of the browser in one line: what it asks to run again, and which buttons were pressed."""
+    asked = BackMsg.FromString(frame).rerun_script
+    pressed = [w.id.split("-")[-1] for w in asked.widget_states.widgets if w.trigger_value or w.json_trigger_value]
+    kind = "poll" if asked.is_auto_rerun else "rerun"
+    return f"{time.monotonic():.3f} -> {kind} {asked.fragment_id[:6]} {' '.join(pressed)} {asked.query_string}"
+
+
+def received(frame: bytes) -> str:
+    """A message of the server in one line: which element goes where."""
+    message = ForwardMsg.FromString(frame)
+    kind = message.WhichOneof("type")
+    what = ""
+    if kind == "delta":
+        element = message.delta.new_element
+        what = f"{element.WhichOneof('type')} {element.button.label} {message.delta.fragment_id[:6]}"
+    elif kind == "script_finished":
+        what = str(message.script_finished)
+    return f"{time.monotonic():.3f} <- {kind} {list(message.metadata.delta_path)} {what}"
 
 
 @pytest.fixture

@@ -21,6 +21,13 @@ STATE = """() => {
     losses: store.seriesLength };
 }"""
 
+# Nothing new for longer than the time between two polls of a page at rest.
+AT_REST = """() => {
+  const { store } = rnnviz, now = performance.now();
+  if (window.rest?.revision !== store.revision) window.rest = { revision: store.revision, since: now };
+  return !store.lacks() && now - window.rest.since > 1300;
+}"""
+
 # What is on the screen rather than what was meant for it: the shapes and images of each visible drawing.
 DRAWN = """() => {
   const hash = (text) => [...text].reduce((sum, char) => (31 * sum + char.charCodeAt(0)) | 0, 7);
@@ -91,9 +98,7 @@ class Screen:
 
     def rest(self) -> None:
         expect(self.button("Train")).to_be_visible()
-        before = -1
-        while before != (before := self.state["newest"]) or self.state["lacks"]:
-            self.page.wait_for_timeout(1300)  # a little more than the time between two polls at rest
+        self.until(AT_REST)
 
     def setting(self, label: str) -> Locator:
         """A slider of the sidebar."""

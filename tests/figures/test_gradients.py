@@ -80,13 +80,14 @@ def test_decades_are_generous_and_whole(log10: list[float], expected: tuple[int,
 def test_rows_lie_at_their_training_step_and_time() -> None:
     steps = np.array([0, 1, 2, 4, 8, 16, 30])
     figure = gradient_training_heatmap(ROWS, steps)
-    (heatmap,) = figure.data
+    heatmap, axis = figure.data
     np.testing.assert_array_equal(heatmap.x, t)
     np.testing.assert_array_equal(heatmap.y, steps)
     np.testing.assert_array_equal(heatmap.z, ROWS)
     assert heatmap.meta["feed"] == {"z": ["rows", "grad.h.median"], "y": ["steps", "step"]}
     assert (heatmap.zmin, heatmap.zmax) == decades(ROWS)
-    assert feeds(figure).keys() == {"gradient norm"}
+    np.testing.assert_array_equal(axis.y, steps)
+    assert feeds(figure).keys() == {"gradient norm", "training steps"}
 
 
 def test_exact_zeros_are_holes_on_a_grey_ground() -> None:
@@ -100,7 +101,7 @@ def test_exact_zeros_are_holes_on_a_grey_ground() -> None:
 
 
 def test_below_the_floor_is_grey_in_the_colour_scale() -> None:
-    (heatmap,) = gradient_training_heatmap(np.linspace(-60, 0, T)[None], [0]).data
+    heatmap = gradient_training_heatmap(np.linspace(-60, 0, T)[None], [0]).data[0]
     grey = palette("light").below_floor
     floor = heatmap.colorscale[1][0]
     assert heatmap.colorscale[0][1] == heatmap.colorscale[1][1] == grey

@@ -3,21 +3,18 @@
 import numpy as np
 import pytest
 
-from rnnviz.figures import loss_curve, running_mean
+from rnnviz.figures import loss_curve
 from tests.figures.examples import LOSS, feeds, named
 
 
-def test_running_mean_is_the_mean_of_the_last_hundred() -> None:
-    values = np.random.default_rng(0).random(350)
-    expected = [values[max(0, k - 99) : k + 1].mean() for k in range(350)]
-    np.testing.assert_allclose(running_mean(values), expected, rtol=1e-6)
-    assert running_mean([]).shape == (0,)
+def test_without_means_only_the_raw_losses_are_drawn() -> None:
+    assert set(feeds(loss_curve({"loss": [3.0, 2.0]}, **LOSS))) == {"loss"}
 
 
-def test_running_mean_of_a_diverged_run_warns_nobody() -> None:
-    means = running_mean([1.0, 2.0, np.inf, np.nan])
-    np.testing.assert_allclose(means[:2], [1, 1.5])
-    assert not np.isfinite(means[2:]).any()
+def test_an_extent_widens_the_axis_and_never_narrows_it() -> None:
+    low, high = loss_curve({"loss": []}, **LOSS).layout.yaxis.range
+    assert loss_curve({"loss": []}, extent=(low + 1, high - 1), **LOSS).layout.yaxis.range == (low, high)
+    assert loss_curve({"loss": []}, extent=(low - 3, high + 9), **LOSS).layout.yaxis.range == (low - 3, high + 9)
 
 
 def test_raw_and_mean_are_drawn_from_step_1_and_fed_as_series() -> None:
@@ -31,22 +28,17 @@ def test_raw_and_mean_are_drawn_from_step_1_and_fed_as_series() -> None:
     assert named(figure, "loss_mean").line.width > named(figure, "loss").line.width
 
 
-def test_a_missing_mean_is_computed() -> None:
-    figure = loss_curve({"loss": [3.0, 1.0]}, **LOSS)
-    np.testing.assert_array_equal(named(figure, "loss_mean").y, [3, 2])
-
-
 def test_baseline_and_threshold_are_drawn_with_their_names() -> None:
     figure = loss_curve({"loss": []}, **LOSS)
-    baseline, threshold = named(figure, "guessing the mean 0.167"), named(figure, "solved 0.01")
+    baseline, threshold = named(figure, "guessing the mean: 0.167"), named(figure, "solved: 0.01")
     np.testing.assert_allclose(baseline.y, 1 / 6)
     np.testing.assert_allclose(threshold.y, 0.01)
     assert (baseline.line.dash, threshold.line.dash) == ("dash", "dot")
     for line in (baseline, threshold):
         np.testing.assert_array_equal(line.x, [0, LOSS["budget"]])
     texts = {note.text: note for note in figure.layout.annotations}
-    assert texts["guessing the mean 0.167"].y == pytest.approx(np.log10(1 / 6)), "a log axis places notes by exponent"
-    assert (texts["guessing the mean 0.167"].xanchor, texts["solved 0.01"].xanchor) == ("right", "left")
+    assert texts["guessing the mean: 0.167"].y == pytest.approx(np.log10(1 / 6)), "a log axis places notes by exponent"
+    assert (texts["guessing the mean: 0.167"].xanchor, texts["solved: 0.01"].xanchor) == ("right", "left")
 
 
 def test_axes_are_log_and_stay_while_the_run_grows() -> None:
@@ -78,11 +70,11 @@ def test_a_diverged_run_is_drawn_as_far_as_it_went() -> None:
 
 def test_accuracy_gets_its_own_row_with_chance_and_threshold() -> None:
     options = LOSS | {"threshold": None, "accuracy_chance": 0.25, "accuracy_threshold": 0.99}
-    figure = loss_curve({"loss": [1.4, 1.3], "accuracy": [0.25, 0.5]}, **options)
+    figure = loss_curve({"loss": [1.4, 1.3], "accuracy": [0.25, 0.5], "accuracy_mean": [0.25, 0.375]}, **options)
     for name in ("accuracy", "accuracy_mean"):
         assert named(figure, name).yaxis == "y2"
         assert feeds(figure)[name] == {"x": ["series_steps", name], "y": ["series", name]}
-    np.testing.assert_allclose(named(figure, "chance 0.25").y, 0.25)
-    np.testing.assert_allclose(named(figure, "solved 0.99").y, 0.99)
+    np.testing.assert_allclose(named(figure, "chance: 0.25").y, 0.25)
+    np.testing.assert_allclose(named(figure, "solved: 0.99").y, 0.99)
     assert figure.layout.yaxis.domain[0] > figure.layout.yaxis2.domain[1]
-    assert not [trace for trace in figure.data if trace.name.startswith("solved 0.01")]
+    assert not [trace for trace in figure.data if trace.name.startswith("solved: 0.01")]

@@ -51,7 +51,7 @@ def test_the_spectral_radius_is_asked_for_where_it_is_what_the_weights_start_fro
     assert seen.controls["spectral_radius"].value == seen.run.experiment.spectral_radius
     seen.set("spectral_radius", 1.2)
     assert seen.run.experiment.spectral_radius == 1.2
-    assert "ρ 1.2" in seen.words
+    assert "ρ = 1.2" in seen.words
     seen.set("initialisation", "orthogonal")
     assert "spectral_radius" not in seen.controls
 
@@ -77,7 +77,7 @@ def test_train_goes_on_until_pause_and_rewind_goes_back(visit):
     step = seen.snapshot.step
     seen.look()
     assert seen.message["kept"][-1] == step
-    assert seen.message["status"]["word"] == "paused"
+    assert seen.snapshot.status == "paused"
     seen.press("Rewind")
     assert (seen.snapshot.step, seen.snapshot.status) == (0, "ready")
     assert seen.message["kept"] == [0]
@@ -168,8 +168,8 @@ def test_a_hostile_link_is_answered_in_sentences_and_changes_nothing_else(visit)
     assert (now.cell, now.task, now.hidden_size, now.length) == ("lstm", "adding", 256, 50)
     assert (now.learning_rate, now.seed, now.layers, now.clip_norm) == (0.005, 0, 2, 1000)
     said = [warning.value for warning in seen.at.warning]
-    named = {match[1] for sentence in said if (match := re.match(r"`(\w+)`", plain(sentence)))}
-    assert named == set(HOSTILE) - {"unknown"}
+    named = {match[1] for sentence in said if (match := re.match(r"(\w+) ", plain(sentence)))}
+    assert named == set(HOSTILE)
     for sentence in said:
         bare = re.sub(r"\\.", "", sentence)
         assert not re.search(r"[\\`*_{}\[\]()<>$!~|]", bare), f"this would be read as Markdown or HTML: {sentence}"
@@ -224,6 +224,16 @@ def test_a_run_that_diverges_says_so_and_is_saved_in_one_click(visit):
     assert "This run diverged" not in seen.words
 
 
+def test_a_run_that_diverges_in_spite_of_clipping_is_offered_smaller_steps(visit):
+    seen = visit(**DIVERGING | {"clip_norm": 1, "activation": "relu", "length": 30})
+    seen.press("Train")
+    assert seen.until(lambda now: now.status != "training").status == "diverged"
+    (rescue,) = (label for label in seen.buttons if label.startswith("Set the learning rate to 1 "))
+    seen.press(rescue)
+    assert (seen.run.experiment.learning_rate, seen.run.experiment.clip_norm) == (1, 1)
+    assert seen.buttons["Train"]
+
+
 def test_a_run_at_the_end_of_its_budget_says_so_and_goes_on_with_a_larger_one(visit):
     seen = visit(**SMALL, steps=3)
     seen.press("Train")
@@ -233,7 +243,7 @@ def test_a_run_at_the_end_of_its_budget_says_so_and_goes_on_with_a_larger_one(vi
     assert seen.message["status"] == {
         "word": "finished",
         "label": "budget used up",
-        "sentence": "Not solved in this budget.",
+        "sentence": "Not solved in this budget: rewind, or raise it under more settings.",
     }
     seen.set("steps", 200)
     assert seen.buttons["Train"]

@@ -5,7 +5,7 @@ const PLAY_SECONDS = 8;
 const PLAY = "▶\ufe0e"; // as text, where a phone would draw a coloured picture
 const PAUSE = "❚❚";
 
-/** A number as a reader sees it: at most three significant digits, `.158` without its zero, counts grouped. */
+/** A number as a reader sees it: at most three significant digits, counts grouped. */
 export function format(value, style) {
   if (value == null || !Number.isFinite(value)) return "–";
   if (style === "count") return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, THIN);
@@ -14,7 +14,7 @@ export function format(value, style) {
   const size = Math.abs(value);
   if (size >= 1e5 || size < 1e-3) return value.toExponential(1).replace("-", "−").replace("e+", "e");
   const digits = size >= 100 ? String(Math.round(value)) : value.toPrecision(3);
-  return digits.replace(/^(-?)0\./, "$1.").replace("-", "−");
+  return digits.replace("-", "−");
 }
 
 export class Strip {
