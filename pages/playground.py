@@ -11,7 +11,6 @@ controls.sidebar(snapshot.experiment)
 session.write_address(run)
 
 st.title(session.headline(snapshot.experiment), anchor=False)
-st.caption(session.particulars(snapshot.experiment), help=session.PARTICULARS_HELP)
 st.caption(session.explanation(snapshot.experiment))
 playground.notices()
 playground.transport(run, snapshot)

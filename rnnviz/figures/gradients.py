@@ -208,20 +208,21 @@ def gradient_training_heatmap(
             colorbar=_norm_bar(_ticks(bottom, top)),
         )
     )
-    # Nothing to see, but it gives the axis its range where every cell is missing, as after zero initialisation.
-    figure.add_trace(
-        go.Scatter(
-            x0=0.5,
-            dx=0,
-            y=np.asarray(training_steps),
-            mode="lines",
-            line={"width": 0},
-            hoverinfo="skip",
-            showlegend=False,
-            name="training steps",
-            meta=feed(y=("steps", "step")),
+    if not np.isfinite(rows).any():
+        # Nothing to see, but it gives the axis its range where every cell is missing, as after zero initialisation.
+        figure.add_trace(
+            go.Scatter(
+                x0=0.5,
+                dx=0,
+                y=np.asarray(training_steps),
+                mode="lines",
+                line={"width": 0},
+                hoverinfo="skip",
+                showlegend=False,
+                name="training steps",
+                meta=feed(y=("steps", "step")),
+            )
         )
-    )
     figure.update_layout(
         xaxis=time_axis(rows.shape[1]) | framed(theme),
         yaxis=framed(theme)

@@ -73,7 +73,9 @@ def loss_curve(
         "range": _loss_range(loss, baseline, threshold, log, extent),
     }
     if log:
-        y_axis |= {"type": "log", "dtick": 1, "exponentformat": "none"}
+        low, high = y_axis["range"]
+        every = max(1, round((high - low) / 6))
+        y_axis |= {"type": "log", "dtick": every, "exponentformat": "power" if every > 1 else "none"}
     x_axis: dict[str, Any] = {"title": {"text": TRAINING_TITLE}, "range": [0, budget], "showgrid": False, "nticks": 7}
     x_axis |= {"exponentformat": "none", "separatethousands": True}
     figure.update_layout(xaxis=x_axis, yaxis=y_axis, hovermode="x", showlegend=False)
@@ -141,7 +143,7 @@ def _loss_range(
     first = float(loss[0]) if loss.size and np.isfinite(loss[0]) else 0.0
     if not log:
         return [min(0.0, first * 1.1), max(baseline * 2, first * 1.1, 1e-6)]
-    high = baseline * 12 if first < baseline * 12 else first * 2
-    low = baseline / 20_000 if threshold is None else threshold / 100
-    bottom, top = float(np.log10(min(low, baseline / 20))), float(np.log10(high))
+    high = max(baseline * 12, first * 2)
+    low = min(baseline / 20, baseline / 20_000 if threshold is None else threshold / 100)
+    bottom, top = float(np.floor(np.log10(low))), float(np.ceil(np.log10(high)))
     return [bottom, top] if extent is None else [min(bottom, extent[0]), max(top, extent[1])]

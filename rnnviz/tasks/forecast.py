@@ -64,8 +64,8 @@ FORECAST = Task(
     name="forecast",
     title="Forecast a noisy signal",
     verb="forecast a noisy signal",
-    explanation="At every step the network must say the next value. The best possible error is the variance of the noise. "
-    "The autoregressive signal needs two values of memory; the waves need enough to see through the noise.",
+    explanation="At every step the network must say the next value. The best possible error is the variance of the noise; "
+    "to reach it, it has to remember the values before.",
     citation="Yule 1927 for the AR(2) process",
     input_names=("value",),
     output_names=("next value",),

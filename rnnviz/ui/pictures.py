@@ -39,21 +39,20 @@ class Extent(NamedTuple):
     gradient: tuple[float, float]
 
 
-COARSE = 3  # decades
-
-
 def extent(snapshot: Snapshot) -> Extent:
     """The extent of everything recorded so far."""
     ends = [f.scalars[name] for f in snapshot.frames for name in ("gradient_low", "gradient_high") if name in f.scalars]
     with np.errstate(divide="ignore"):
-        return Extent(_decades(np.log10(snapshot.series["loss_mean"])), _decades(np.array(ends)))
+        return Extent(_decades(np.log10(snapshot.series["loss_mean"]), 2), _decades(np.array(ends), 5))
 
 
-def _decades(log10_values: np.ndarray) -> tuple[float, float]:
+def _decades(log10_values: np.ndarray, coarse: int) -> tuple[float, float]:
+    """Rounded outwards to `coarse` decades, but to single ones near 1, where every fresh axis reaches anyway."""
     finite = log10_values[np.isfinite(log10_values)]
     if not len(finite):
         return 0, 0
-    return COARSE * math.floor(finite.min() / COARSE), COARSE * math.ceil(finite.max() / COARSE)
+    high = math.ceil(finite.max())
+    return coarse * math.floor(finite.min() / coarse), high if high <= 2 else coarse * math.ceil(high / coarse)
 
 
 def sections(snapshot: Snapshot) -> Callable[[Theme], tuple[Section, ...]]:

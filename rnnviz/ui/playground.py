@@ -90,6 +90,7 @@ def transport(run: LiveRun, snapshot: Snapshot) -> None:
             help="Other initial weights, other examples: does what you saw depend on luck?",
         )  # fmt: skip
         _share(run)
+        st.caption(session.particulars(run.experiment), help=session.PARTICULARS_HELP)
 
 
 def _new_seed() -> None:

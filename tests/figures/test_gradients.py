@@ -80,14 +80,19 @@ def test_decades_are_generous_and_whole(log10: list[float], expected: tuple[int,
 def test_rows_lie_at_their_training_step_and_time() -> None:
     steps = np.array([0, 1, 2, 4, 8, 16, 30])
     figure = gradient_training_heatmap(ROWS, steps)
-    heatmap, axis = figure.data
+    (heatmap,) = figure.data
     np.testing.assert_array_equal(heatmap.x, t)
     np.testing.assert_array_equal(heatmap.y, steps)
     np.testing.assert_array_equal(heatmap.z, ROWS)
     assert heatmap.meta["feed"] == {"z": ["rows", "grad.h.median"], "y": ["steps", "step"]}
     assert (heatmap.zmin, heatmap.zmax) == decades(ROWS)
-    np.testing.assert_array_equal(axis.y, steps)
-    assert feeds(figure).keys() == {"gradient norm", "training steps"}
+    assert feeds(figure).keys() == {"gradient norm"}
+
+
+def test_a_gradient_that_is_exactly_zero_everywhere_still_has_its_training_axis() -> None:
+    _, axis = gradient_training_heatmap(np.full((3, T), -np.inf), [0, 1, 2]).data
+    np.testing.assert_array_equal(axis.y, [0, 1, 2])
+    assert axis.meta["feed"] == {"y": ["steps", "step"]}
 
 
 def test_exact_zeros_are_holes_on_a_grey_ground() -> None:
