@@ -11,7 +11,7 @@ from tests.browser.screen import Screen
 def test_a_deep_link_is_the_first_request_a_server_ever_gets(cold_server, page):
     asked = {"cell": "gru", "task": "temporal_order", "hidden_size": "24", "length": "20", "seed": "7"}
     screen = Screen(page).open(cold_server.url, **asked)
-    expect(page.get_by_role("heading", level=1)).to_have_text("GRU learns to tell which symbol came first")
+    expect(page.get_by_role("heading", level=1)).to_have_text("GRU learns to tell the order of two symbols")
     assert asked.items() <= screen.query.items()
     expect(screen.setting("Hidden size")).to_have_attribute("aria-valuetext", "24")
     screen.train()
