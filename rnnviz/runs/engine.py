@@ -95,6 +95,7 @@ class Engine:
         self._lock = threading.RLock()
         self._executor = new_executor()
         self._retries: dict[int, int] = {}
+        self._closed = False
         self._filling = False
 
     def warm_up(self) -> None:
@@ -112,6 +113,7 @@ class Engine:
     def shutdown(self) -> None:
         """Stop everything; for tests and scripts."""
         with self._lock:
+            self._closed = True
             self._line.clear()
         self._executor.shutdown(wait=True)
 
@@ -121,7 +123,7 @@ class Engine:
                 return
             self._filling = True
             try:
-                while self._line and len(self._busy) < self._places:
+                while self._line and len(self._busy) < self._places and not self._closed:
                     runner = self._line.popleft()
                     turn = runner.next_turn()
                     if turn is not None:

@@ -92,6 +92,7 @@ export class Scrubber {
     this.play = this.root.appendChild(element("button", "rnnviz-button rnnviz-play", PLAY));
     this.slider = this.root.appendChild(element("input", "rnnviz-slider"));
     this.label = this.root.appendChild(element("output", "rnnviz-label"));
+    this.label.setAttribute("aria-live", "off"); // it changes many times a second
     this.rewind = this.root.appendChild(element("button", "rnnviz-button rnnviz-rewind"));
     this.live = this.root.appendChild(element("button", "rnnviz-button rnnviz-live"));
     Object.assign(this.slider, { type: "range", min: 0, max: 1, step: 1, value: 0 });
