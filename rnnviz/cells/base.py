@@ -1,23 +1,27 @@
 """What every recurrent cell declares.
 
-A cell has two faces that a test holds equal:
+A cell has one or two faces, which a test holds equal:
 
-- `step`: its equations for one time step, plain differentiable torch on `(B, H)` tensors of any dtype. The reference.
-- `forward` and `backward`: the same network over a whole sequence, written by hand on feature-major `(T, H, B)` blocks,
-  so that every gate and every total state gradient comes out of the pass for nothing. What trains.
+- `step`: its equations for one time step, plain differentiable torch on `(B, H)` tensors of any dtype. The reference,
+  and what trains where there is nothing faster.
+- `fast`: the same network over a whole sequence, forward and backward, written by hand on feature-major `(T, H, B)`
+  blocks, so that every gate and every total state gradient comes out of the pass for nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+MATRIX_STARTS = ("default", "xavier", "orthogonal", "identity", "spectral")  # they speak of a recurrent matrix
+
 Weights = Mapping[str, Tensor]
-"""One layer's parameters by name: `W_ih` (G*H, I), `W_hh` (G*H, H), `b` (G*H,) and what else the cell declares."""
+"""One layer's parameters by name, in the shapes that `Cell.shapes` gives."""
 
 
 class Step(NamedTuple):
@@ -55,12 +59,12 @@ class Gradients(NamedTuple):
         states: state name -> (T, H, B), the total derivative dL_b/d(state_t), every later path included.
         preactivations: block name -> (T, H, B), dL_b/d(pre-activation).
         rows: (R, T, B), derivative with respect to `joined weights @ z_t`; time runs inside, so that the gradient of all
-            weights is one matrix product.
+            weights is one matrix product. Only from a `FastPass`.
     """
 
     states: dict[str, Tensor]
     preactivations: dict[str, Tensor]
-    rows: Tensor
+    rows: Tensor | None
 
 
 def join(w: Weights) -> Tensor:
@@ -74,6 +78,45 @@ def split(joined: Tensor, hidden_size: int) -> dict[str, Tensor]:
 
 
 @dataclass(frozen=True)
+class FastPass:
+    """A hand-written way through a whole sequence, held equal to `Cell.step` by a test.
+
+    Attributes:
+        forward: called as `forward(z, joined, activation)`. z is (T + 1, H + I + 1, B): z[t] holds h_{t-1} (0-based t), x_t
+            and a row of ones; the h part is zero at first and filled in. `joined` is (R, H + I + 1).
+        backward: called as `backward(tape, joined, activation, direct, window)`: direct (T, H, B) is dL_b/dh_t by every
+            path but the recurrent one; with `window` > 0 nothing flows back over a multiple of so many steps.
+        join, split: from a layer's weights to the matrix that multiplies z, and back for its gradient.
+    """
+
+    forward: Callable[[Tensor, Tensor, str], Tape]
+    backward: Callable[[Tape, Tensor, str, Tensor, int], Gradients]
+    join: Callable[[Weights], Tensor] = join
+    split: Callable[[Tensor, int], dict[str, Tensor]] = split
+
+
+def block_shapes(blocks: int, **more: int) -> Callable[[int, int], dict[str, tuple[int, ...]]]:
+    """The parameters of a cell whose blocks each read input and state through a matrix of their own and a bias.
+
+    `more` names further vectors and how many blocks of H each covers.
+    """
+
+    def shapes(H: int, I: int) -> dict[str, tuple[int, ...]]:
+        rows = blocks * H
+        return {"W_ih": (rows, I), "W_hh": (rows, H), "b": (rows,)} | {name: (n * H,) for name, n in more.items()}
+
+    return shapes
+
+
+class Start(NamedTuple):
+    """What a cell's own initialiser may depend on: T is the length of the sequences, in steps."""
+
+    rng: np.random.Generator
+    shape: tuple[int, ...]
+    T: int
+
+
+@dataclass(frozen=True)
 class Cell:
     """A recurrent cell as the registry knows it.
 
@@ -82,19 +125,23 @@ class Cell:
         title: what people call it.
         teaches: the one line a student should take away.
         citation: the paper the equations come from.
-        states: carried from step to step; the first is what the readout sees.
-        blocks: pre-activation blocks in the row order of `W_ih` and `W_hh` (PyTorch's order where there is a twin).
-        gates: the blocks a page shows as gates.
+        states: what a step returns, each (B, H); the first is `h`, what the readout and the next layer see.
+        blocks: names of the pre-activations, in the row order of `W_ih` and `b` (PyTorch's order where there is a twin).
+        gates: those of `blocks` a page shows as gates.
         signed_gates: those of `gates` that live in (-1, 1) rather than (0, 1).
         equations: symbol -> LaTeX, in the order of evaluation. A test evaluates them against `step`.
+        step: the reference; called as `step(x, state, weights, activation)`.
+        shapes: `(H, I) -> parameter name -> shape`. One H by H block of `W_hh` for each block that reads the state.
         options: the `Experiment` fields that only some cells have and this one does.
-        extra_parameters: further parameter vectors, name -> the blocks they cover.
-        bias_field: (Experiment field, block) whose value is added to that block's initial bias.
-        step: see module docstring; called as `step(x, state, weights, activation)`.
-        forward: called as `forward(z, joined, activation)`. z is (T + 1, H + I + 1, B): z[t] holds h_{t-1} (0-based t), x_t
-            and a row of ones; the h part is zero at first and filled in. `joined` is (R, H + I + 1).
-        backward: called as `backward(tape, joined, activation, direct)`, direct = dL_b/dh_t through the readout only.
-        join, split: from a layer's weights to the matrix that multiplies z, and back for its gradient.
+        initialisations: which of `INITIALISATIONS` make sense; those that speak of a recurrent matrix need one.
+        own_start: how parameters begin that are no plain matrix or bias; others follow the chosen initialisation.
+        bias_fields: `Experiment` field -> the block to whose initial bias its value is added.
+        keepers: block -> +1 where an open gate keeps the old state, -1 where it overwrites it. What chrono initialisation
+            (Tallec & Ollivier 2018) sets: a bias of +-ln U(1, T - 1).
+        carried: those of `states` that the next step reads; a state read out but not carried is left out. Default: all.
+        unbounded_gates: those of `gates` with no upper bound.
+        symbols: gate or state name -> its symbol, as the equations write it, without the time index ("i", "c", "\\tilde h").
+        fast: the hand-written pass; without one the cell trains by autograd through `step`.
     """
 
     name: str
@@ -106,14 +153,21 @@ class Cell:
     gates: tuple[str, ...]
     signed_gates: tuple[str, ...]
     equations: Mapping[str, str]
-    options: tuple[str, ...]
-    extra_parameters: Mapping[str, tuple[str, ...]]
-    bias_field: tuple[str, str] | None
+    symbols: Mapping[str, str]
     step: Callable[[Tensor, Mapping[str, Tensor], Weights, str], Step]
-    forward: Callable[[Tensor, Tensor, str], Tape]
-    backward: Callable[[Tape, Tensor, str, Tensor], Gradients]
-    join: Callable[[Weights], Tensor] = join
-    split: Callable[[Tensor, int], dict[str, Tensor]] = split
+    shapes: Callable[[int, int], dict[str, tuple[int, ...]]]
+    options: tuple[str, ...] = ()
+    initialisations: tuple[str, ...] = (*MATRIX_STARTS, "zeros")
+    own_start: Mapping[str, Callable[[Start], np.ndarray]] = field(default_factory=dict)
+    bias_fields: Mapping[str, str] = field(default_factory=dict)
+    keepers: Mapping[str, int] = field(default_factory=dict)
+    carried: tuple[str, ...] = ()
+    unbounded_gates: tuple[str, ...] = ()
+    fast: FastPass | None = None
+
+    def __post_init__(self) -> None:
+        if not self.carried:
+            object.__setattr__(self, "carried", self.states)
 
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {

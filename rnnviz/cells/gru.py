@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnviz.cells.base import Cell, Gradients, Step, Tape, Weights
+from rnnviz.cells.base import MATRIX_STARTS, Cell, FastPass, Gradients, Step, Tape, Weights, block_shapes
 from rnnviz.loops import Array, loop, sigmoid, tanh
 
 
@@ -57,18 +57,14 @@ def forward(z: Tensor, W: Tensor, activation: str) -> Tape:
     return Tape({"h": z[:, :H]}, {"reset": r, "update": update, "candidate": candidate}, {"gates": gates, "z": z})
 
 
-def backward(tape: Tape, W: Tensor, activation: str, direct: Tensor) -> Gradients:
+def backward(tape: Tape, W: Tensor, activation: str, direct: Tensor, window: int) -> Gradients:
     T, H, B = direct.shape
     delta, rows = torch.empty_like(direct), direct.new_empty(4 * H, T, B)
     W_hh_T = W[: 3 * H, :H].T.contiguous()
     _backward(
-        tape.extra["gates"].numpy(),
-        tape.extra["z"].numpy(),
-        W_hh_T.numpy(),
-        direct.numpy(),
-        delta.numpy(),
-        rows.numpy(),
-    )
+        tape.extra["gates"].numpy(), tape.extra["z"].numpy(), W_hh_T.numpy(), direct.numpy(), window,
+        delta.numpy(), rows.numpy(),
+    )  # fmt: skip
     r, update, _, candidate = rows.transpose(0, 1).chunk(4, dim=1)
     return Gradients({"h": delta}, {"reset": r, "update": update, "candidate": candidate}, rows)
 
@@ -89,13 +85,18 @@ def _forward(z: Array, W: Array, gates: Array) -> None:
 
 
 @loop
-def _backward(gates: Array, z: Array, W_hh_T: Array, direct: Array, delta: Array, rows: Array) -> None:
+def _backward(
+    gates: Array, z: Array, W_hh_T: Array, direct: Array, window: int, delta: Array, rows: Array
+) -> None:
     # fills delta (T, H, B) and rows (4H, T, B)
     T, H, B = direct.shape
     n, one = H * B, direct.dtype.type(1)
     da, carry = np.zeros_like(gates[0]), np.zeros_like(direct[0].ravel())  # carry: what h_t receives through z_{t+1}
     x, recurrent = da.ravel(), da[: 3 * H]
     for t in range(T - 1, -1, -1):
+        if window > 0 and (t + 1) % window == 0:  # truncated: nothing comes from beyond
+            da[:] = 0
+            carry[:] = 0
         np.dot(W_hh_T, recurrent, delta[t])
         a, h_past, d, own = gates[t].ravel(), z[t].ravel(), delta[t].ravel(), direct[t].ravel()
         for k in range(n):
@@ -126,12 +127,12 @@ GRU = Cell(
         "candidate": r"n_t = \tanh(W_{in} x_t + b_n + r_t \odot (W_{hn} h_{t-1} + b_{hn}))",
         "h": r"h_t = (1 - z_t) \odot n_t + z_t \odot h_{t-1}",
     },
-    options=(),
-    extra_parameters={"b_hn": ("candidate",)},
-    bias_field=None,
+    symbols={"reset": "r", "update": "z", "candidate": "n", "h": "h"},
+    options=("update_bias",),
+    initialisations=(*MATRIX_STARTS, "chrono", "zeros"),
+    bias_fields={"update_bias": "update"},
+    keepers={"update": 1},
     step=step,
-    forward=forward,
-    backward=backward,
-    join=join,
-    split=split,
+    shapes=block_shapes(3, b_hn=1),
+    fast=FastPass(forward, backward, join, split),
 )

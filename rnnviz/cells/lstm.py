@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnviz.cells.base import Cell, Gradients, Step, Tape, Weights
+from rnnviz.cells.base import MATRIX_STARTS, Cell, FastPass, Gradients, Step, Tape, Weights, block_shapes
 from rnnviz.loops import Array, loop, sigmoid, tanh
 
 
@@ -34,13 +34,13 @@ def forward(z: Tensor, W: Tensor, activation: str) -> Tape:
     return Tape({"h": z[:, :H], "c": c}, named, {"gates": gates, "tanh_c": tanh_c})
 
 
-def backward(tape: Tape, W: Tensor, activation: str, direct: Tensor) -> Gradients:
+def backward(tape: Tape, W: Tensor, activation: str, direct: Tensor, window: int) -> Gradients:
     T, H, B = direct.shape
     gates, tanh_c, c = tape.extra["gates"], tape.extra["tanh_c"], tape.states["c"]
     delta_h, delta_c, rows = torch.empty_like(direct), torch.empty_like(direct), direct.new_empty(4 * H, T, B)
     W_hh_T = W[:, :H].T.contiguous()
     _backward(
-        gates.numpy(), c.numpy(), tanh_c.numpy(), W_hh_T.numpy(), direct.numpy(),
+        gates.numpy(), c.numpy(), tanh_c.numpy(), W_hh_T.numpy(), direct.numpy(), window,
         delta_h.numpy(), delta_c.numpy(), rows.numpy(),
     )  # fmt: skip
     by_block = dict(zip(LSTM.blocks, rows.transpose(0, 1).chunk(4, dim=1), strict=True))
@@ -68,14 +68,18 @@ def _forward(z: Array, W: Array, c: Array, gates: Array, tanh_c: Array) -> None:
 
 @loop
 def _backward(
-    gates: Array, c: Array, tanh_c: Array, W_hh_T: Array, direct: Array, delta_h: Array, delta_c: Array, rows: Array
-) -> None:
+    gates: Array, c: Array, tanh_c: Array, W_hh_T: Array, direct: Array, window: int,
+    delta_h: Array, delta_c: Array, rows: Array,
+) -> None:  # fmt: skip
     # the last three are filled
     T, H, B = direct.shape
     n, one = H * B, direct.dtype.type(1)
     da, carry = np.zeros_like(gates[0]), np.zeros_like(direct[0].ravel())  # carry: what c_t receives from c_{t+1}
     x = da.ravel()
     for t in range(T - 1, -1, -1):
+        if window > 0 and (t + 1) % window == 0:  # truncated: nothing comes from beyond
+            da[:] = 0
+            carry[:] = 0
         np.dot(W_hh_T, da, delta_h[t])
         a, c_past, s, own = gates[t].ravel(), c[t].ravel(), tanh_c[t].ravel(), direct[t].ravel()
         dh, dc = delta_h[t].ravel(), delta_c[t].ravel()
@@ -110,10 +114,12 @@ LSTM = Cell(
         "c": r"c_t = f_t \odot c_{t-1} + i_t \odot g_t",
         "h": r"h_t = o_t \odot \tanh(c_t)",
     },
+    symbols={"input": "i", "forget": "f", "candidate": "g", "output": "o", "c": "c", "h": "h"},
     options=("forget_bias",),
-    extra_parameters={},
-    bias_field=("forget_bias", "forget"),
+    initialisations=(*MATRIX_STARTS, "chrono", "zeros"),
+    bias_fields={"forget_bias": "forget"},
+    keepers={"forget": 1, "input": -1},
     step=step,
-    forward=forward,
-    backward=backward,
+    shapes=block_shapes(4),
+    fast=FastPass(forward, backward),
 )

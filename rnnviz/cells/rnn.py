@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnviz.cells.base import ACTIVATIONS, Cell, Gradients, Step, Tape, Weights
+from rnnviz.cells.base import ACTIVATIONS, Cell, FastPass, Gradients, Step, Tape, Weights, block_shapes
 from rnnviz.loops import Array, loop, sigmoid, tanh
 
 
@@ -23,13 +23,14 @@ def forward(z: Tensor, W: Tensor, activation: str) -> Tape:
     return Tape({"h": z[:, : len(W)]}, {}, {"z": z})
 
 
-def backward(tape: Tape, W: Tensor, activation: str, direct: Tensor) -> Gradients:
+def backward(tape: Tape, W: Tensor, activation: str, direct: Tensor, window: int) -> Gradients:
     T, H, B = direct.shape
     delta, rows = torch.empty_like(direct), direct.new_empty(H, T, B)
     W_hh_T = W[:, :H].T.contiguous()
     _backward(
-        tape.extra["z"].numpy(), W_hh_T.numpy(), direct.numpy(), KINDS.index(activation), delta.numpy(), rows.numpy()
-    )
+        tape.extra["z"].numpy(), W_hh_T.numpy(), direct.numpy(), KINDS.index(activation), window,
+        delta.numpy(), rows.numpy(),
+    )  # fmt: skip
     return Gradients({"h": delta}, {"hidden": rows.transpose(0, 1)}, rows)
 
 
@@ -56,13 +57,15 @@ def _forward(z: Array, W: Array, kind: int) -> None:
 
 
 @loop
-def _backward(z: Array, W_hh_T: Array, direct: Array, kind: int, delta: Array, rows: Array) -> None:
+def _backward(z: Array, W_hh_T: Array, direct: Array, kind: int, window: int, delta: Array, rows: Array) -> None:
     # fills delta (T, H, B) and rows (H, T, B)
     T, H, B = direct.shape
     zero, one = direct.dtype.type(0), direct.dtype.type(1)
     da = np.zeros_like(direct[0])
     x = da.ravel()
     for t in range(T - 1, -1, -1):
+        if window > 0 and (t + 1) % window == 0:  # truncated: nothing comes from beyond
+            da[:] = 0
         np.dot(W_hh_T, da, delta[t])
         y, own, d = z[t + 1].ravel(), direct[t].ravel(), delta[t].ravel()
         if kind == 0:
@@ -94,11 +97,10 @@ RNN = Cell(
     blocks=("hidden",),
     gates=(),
     signed_gates=(),
+    symbols={"h": "h"},
     equations={"h": r"h_t = \phi(W_{ih} x_t + W_{hh} h_{t-1} + b)"},
     options=("activation",),
-    extra_parameters={},
-    bias_field=None,
     step=step,
-    forward=forward,
-    backward=backward,
+    shapes=block_shapes(1),
+    fast=FastPass(forward, backward),
 )

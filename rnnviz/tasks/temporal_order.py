@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnnviz.tasks.base import Batch, Task, Yardstick
+from rnnviz.tasks.base import Batch, Setup, Task, Yardstick
 
 SYMBOLS = ("X", "Y", "a", "b", "c", "d")
+CLASSES = ("XX", "XY", "YX", "YY")
 
 
-def sample(rng: np.random.Generator, batch_size: int, length: int, option: str) -> Batch:
+def sample(rng: np.random.Generator, batch_size: int, setup: Setup) -> Batch:
     """One-hot symbols; X or Y stands at one step in [.1T, .2T) and at one in [.5T, .6T), the rest is a, b, c or d."""
-    every = np.arange(batch_size)
+    length, every = setup.length, np.arange(batch_size)
     symbols = rng.integers(2, len(SYMBOLS), (length, batch_size))  # (T, B)
     first = rng.integers(length // 10, length // 5, batch_size)
     second = rng.integers(length // 2, length * 6 // 10, batch_size)
     early, late = rng.integers(0, 2, (2, batch_size))
     symbols[first, every], symbols[second, every] = early, late
     return Batch(np.eye(len(SYMBOLS), dtype=np.float32)[symbols], 2 * early + late)  # (T, B, 6), (B,)
+
+
+def describe(inputs: np.ndarray, target: np.ndarray) -> str:
+    """"acXbdYca... -> XY"."""
+    return f"{''.join(SYMBOLS[k] for k in inputs.argmax(1))} → {CLASSES[int(target)]}"
 
 
 TEMPORAL_ORDER = Task(
@@ -28,13 +34,12 @@ TEMPORAL_ORDER = Task(
     "middle. At the end the network must say which of XX, XY, YX, YY it saw.",
     citation="Hochreiter & Schmidhuber 1997, experiment 6a; in this form Pascanu, Mikolov & Bengio 2013",
     input_names=SYMBOLS,
-    output_names=("XX", "XY", "YX", "YY"),
-    readout="last",
+    output_names=CLASSES,
+    answers="once",
     loss="cross_entropy",
-    shortest=10,
-    options=(),
     sample=sample,
-    baseline=lambda length, option: Yardstick(float(np.log(4)), "guessing one of four", "loss"),
-    solved=lambda length, option: Yardstick(0.99, "solved", "accuracy"),
-    scored_from=lambda length, option: length - 1,
+    baseline=lambda setup: Yardstick(float(np.log(4)), "guessing one of four", "loss"),
+    solved=lambda setup: Yardstick(0.99, "solved", "accuracy"),
+    describe=describe,
+    shortest=10,
 )
