@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from rnnviz.tasks.base import Batch, Task, Yardstick
+from rnnviz.tasks.base import Batch, Setup, Task, Yardstick
 
 SIGNALS = ("ar2", "sine", "sawtooth")
 PHI = (1.6, -0.8)
@@ -37,27 +37,36 @@ def _wave(signal: str) -> np.ndarray:
     return (np.sin(2 * np.pi * phase) if signal == "sine" else 2 * phase - 1).astype(np.float32)
 
 
-def sample(rng: np.random.Generator, batch_size: int, length: int, signal: str) -> Batch:
+def sample(rng: np.random.Generator, batch_size: int, setup: Setup) -> Batch:
     """x_1..x_T in, x_2..x_{T+1} out. `signal` is one of SIGNALS; waves start at a random step of their period."""
+    length, signal = setup.length, setup.signal
     noise = rng.standard_normal((length + 1, batch_size), np.float32)
     if signal == "ar2":
         series = _covariance_root(length + 1) @ noise
     else:
         start = rng.integers(0, PERIOD, batch_size)
         series = _wave(signal)[(np.arange(length + 1)[:, None] + start) % PERIOD] + np.float32(SIGMA) * noise
-    return Batch(series[:-1, :, None], series[1:, :, None])  # (T, B, 1) both
+    scored = np.zeros((length, batch_size), bool)
+    # Before this step even a perfect forecaster lacks what it needs, so those answers are not scored.
+    scored[1 if signal == "ar2" else length // 2 :] = True
+    return Batch(series[:-1, :, None], series[1:, :, None], scored=scored)  # (T, B, 1) both
 
 
-def _baseline(length: int, signal: str) -> Yardstick:
+def _baseline(setup: Setup) -> Yardstick:
     """Persistence, the forecast that tomorrow equals today: E (x_{t+1} - x_t)^2 in closed form."""
-    if signal == "ar2":
+    if setup.signal == "ar2":
         phi1, phi2 = PHI
         gamma_0 = (1 - phi2) * SIGMA**2 / ((1 + phi2) * ((1 - phi2) ** 2 - phi1**2))
         error = 2 * gamma_0 * (1 - phi1 / (1 - phi2))
     else:
-        wave = _wave(signal).astype(np.float64)
+        wave = _wave(setup.signal).astype(np.float64)
         error = float(np.mean((np.roll(wave, -1) - wave) ** 2)) + 2 * SIGMA**2
     return Yardstick(float(error), "guessing no change", "loss")
+
+
+def describe(inputs: np.ndarray, target: np.ndarray) -> str:
+    """"-.13, .05, .21, ... -> next .33"."""
+    return f"{', '.join(f'{value:.2f}' for value in inputs[:, 0])} → next {float(target[-1, 0]):.2f}"
 
 
 FORECAST = Task(
@@ -69,13 +78,14 @@ FORECAST = Task(
     citation="Yule 1927 for the AR(2) process",
     input_names=("value",),
     output_names=("next value",),
-    readout="every",
+    answers="every",
     loss="mse",
-    shortest=8,
-    options=("signal",),
     sample=sample,
     baseline=_baseline,
-    solved=lambda length, signal: Yardstick(1.05 * SIGMA**2, "solved: noise + 5 %", "loss"),
-    # Before this step even a perfect forecaster lacks what it needs, so those answers are not scored.
-    scored_from=lambda length, signal: 1 if signal == "ar2" else length // 2,
+    solved=lambda setup: Yardstick(1.05 * SIGMA**2, "solved: noise + 5 %", "loss"),
+    describe=describe,
+    shortest=8,
+    options=("signal",),
+    leaks=True,
+    picture="wave",
 )
