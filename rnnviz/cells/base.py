@@ -108,6 +108,15 @@ def block_shapes(blocks: int, **more: int) -> Callable[[int, int], dict[str, tup
     return shapes
 
 
+def input_shapes(blocks: int, **more: int) -> Callable[[int, int], dict[str, tuple[int, ...]]]:
+    """The parameters of a cell whose blocks read only the input through a matrix: as `block_shapes`, without `W_hh`."""
+
+    def shapes(H: int, I: int) -> dict[str, tuple[int, ...]]:
+        return {"W_ih": (blocks * H, I), "b": (blocks * H,)} | {name: (n * H,) for name, n in more.items()}
+
+    return shapes
+
+
 class Start(NamedTuple):
     """What a cell's own initialiser may depend on: T is the length of the sequences, in steps."""
 
@@ -128,7 +137,7 @@ class Cell:
         states: what a step returns, each (B, H); the first is `h`, what the readout and the next layer see.
         blocks: names of the pre-activations, in the row order of `W_ih` and `b` (PyTorch's order where there is a twin).
         gates: those of `blocks` a page shows as gates.
-        signed_gates: those of `gates` that live in (-1, 1) rather than (0, 1).
+        signed_gates: those of `gates` that live in (-1, 1) rather than (0, 1); an unbounded one, on the whole line.
         equations: symbol -> LaTeX, in the order of evaluation. A test evaluates them against `step`.
         step: the reference; called as `step(x, state, weights, activation)`.
         shapes: `(H, I) -> parameter name -> shape`. One H by H block of `W_hh` for each block that reads the state.
@@ -141,6 +150,8 @@ class Cell:
         carried: those of `states` that the next step reads; a state read out but not carried is left out. Default: all.
         unbounded_gates: those of `gates` with no upper bound.
         symbols: gate or state name -> its symbol, as the equations write it, without the time index ("i", "c", "\\tilde h").
+        definitions: LaTeX of what the equations abbreviate, printed and evaluated before them: functions of weights, input
+            and past states. One of the form "m_0 = ..." says where a state starts if not at zero.
         fast: the hand-written pass; without one the cell trains by autograd through `step`.
     """
 
@@ -163,6 +174,7 @@ class Cell:
     keepers: Mapping[str, int] = field(default_factory=dict)
     carried: tuple[str, ...] = ()
     unbounded_gates: tuple[str, ...] = ()
+    definitions: tuple[str, ...] = ()
     fast: FastPass | None = None
 
     def __post_init__(self) -> None:

@@ -85,9 +85,7 @@ def _forward(z: Array, W: Array, gates: Array) -> None:
 
 
 @loop
-def _backward(
-    gates: Array, z: Array, W_hh_T: Array, direct: Array, window: int, delta: Array, rows: Array
-) -> None:
+def _backward(gates: Array, z: Array, W_hh_T: Array, direct: Array, window: int, delta: Array, rows: Array) -> None:
     # fills delta (T, H, B) and rows (4H, T, B)
     T, H, B = direct.shape
     n, one = H * B, direct.dtype.type(1)
