@@ -16,10 +16,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from rnnviz.cells import ACTIVATIONS, CELLS
 from rnnviz.errors import ExperimentError
-from rnnviz.tasks import SIGNALS, TASKS
+from rnnviz.tasks import SIGNALS, TASKS, Setup
 
 MEMORY_BOUND = 512  # MiB of activations one training step may need
 SIZES = ("length", "batch_size", "hidden_size", "layers")  # whose product decides that
+PROBE_SIZE = 16  # examples in the fixed batch every picture is drawn from
 
 INITIALISATIONS = {
     "default": "PyTorch default",
@@ -28,8 +29,18 @@ INITIALISATIONS = {
     "identity": "identity",
     "zeros": "zeros",
     "spectral": "chosen spectral radius",
+    "chrono": "chrono (time scales up to T)",
 }
-OPTIMIZERS = {"adam": "Adam", "rmsprop": "RMSprop", "momentum": "SGD + momentum .9", "sgd": "SGD"}
+OPTIMIZERS = {
+    "adam": "Adam",
+    "adamw": "AdamW",
+    "rmsprop": "RMSprop",
+    "momentum": "SGD + momentum .9",
+    "nesterov": "SGD + Nesterov .9",
+    "sgd": "SGD",
+}
+SCHEDULES = {"constant": "constant", "cosine": "cosine", "step": "steps"}
+READOUTS = {"last": "last state", "mean": "mean", "attention": "attention"}
 SIGNAL_TITLES = dict(zip(SIGNALS, ("AR(2) process", "sine + noise", "sawtooth + noise"), strict=True))
 
 
@@ -64,13 +75,16 @@ class Setting:
     live: bool = False
     applies: Callable[[Experiment], bool] = lambda experiment: True
 
-    def problem(self, name: str, value: object, whole: bool) -> str | None:
-        """The sentence that says why `value` is refused, or None."""
+    def problem(self, name: str, value: object, kind: type) -> str | None:
+        """The sentence that says why `value` is refused for a field of type `kind`, or None."""
         got = f"Got {_shown(value)}."
+        if kind is bool:
+            return None if isinstance(value, bool) else f"`{name}` must be true or false. {got}"
         if self.choices is not None:
             if not isinstance(value, str) or value not in self.choices:
                 return f"`{name}` must be one of {', '.join(self.choices)}. {got}"
             return None
+        whole = kind is int
         bounds = f"between {_number(self.lowest)} and {_number(self.highest)}"
         if isinstance(value, bool) or not isinstance(value, int | float) or (whole and value != _truncated(value)):
             return f"`{name}` must be a {'whole ' if whole else ''}number {bounds}. {got}"
@@ -142,6 +156,74 @@ class Experiment(BaseModel):
             essential=False,
         ),
     ] = 1
+    bidirectional: Annotated[
+        bool,
+        Setting(
+            "Bidirectional",
+            "A second network reads the sequence backwards, and both are joined (Schuster & Paliwal 1997). Every answer "
+            "then sees the whole input, its future too: no memory is needed where a later input gives the answer away.",
+            "Network",
+            essential=False,
+        ),
+    ] = False
+    residual: Annotated[
+        bool,
+        Setting(
+            "Residual connections",
+            "Each layer above the first adds its input to its output, so the gradient reaches lower layers undiminished. "
+            "That helps depth; the way back through time is untouched.",
+            "Network",
+            essential=False,
+            applies=lambda e: e.layers > 1,
+        ),
+    ] = False
+    layer_norm: Annotated[
+        bool,
+        Setting(
+            "Layer normalisation",
+            "What a layer passes on is shifted and scaled to mean 0 and variance 1 over its units, with a learned gain and "
+            "bias (Ba, Kiros & Hinton 2016). The recurrence inside the layer is left alone.",
+            "Network",
+            essential=False,
+        ),
+    ] = False
+    dropout: Annotated[
+        float,
+        Setting(
+            "Dropout between layers",
+            "Fraction of what a layer passes to the one above that is set to 0 at random while training (Srivastava 2014). "
+            "Never applied from one time step to the next, and not in the pictures.",
+            "Network",
+            lowest=0,
+            highest=0.9,
+            step=0.05,
+            essential=False,
+            applies=lambda e: e.layers > 1,
+        ),
+    ] = 0.0
+    readout: Annotated[
+        str,
+        Setting(
+            "Readout",
+            "What the one answer is read from: the last state, which must remember everything; the mean of all states; or a "
+            "weighted mean, the weights chosen by comparing each state with the last one (attention, Luong 2015). The "
+            "latter two give the gradient a way to early steps that does not lead through time.",
+            "Network",
+            choices=READOUTS,
+            essential=False,
+            applies=lambda e: TASKS[e.task].answers == "once",
+        ),
+    ] = "last"
+    attention: Annotated[
+        bool,
+        Setting(
+            "Attention",
+            "For each symbol it says, the decoder looks at all states of the encoder and takes a weighted mean of them "
+            "(Luong 2015). Without it, everything must pass through the encoder's last state.",
+            "Network",
+            applies=lambda e: TASKS[e.task].answers == "sequence",
+        ),
+    ] = True
     activation: Annotated[
         str,
         Setting(
@@ -164,15 +246,29 @@ class Experiment(BaseModel):
             lowest=-10,
             highest=10,
             ticks=(-2, -1, 0, 0.5, 1, 2, 3, 4, 5, 6),
-            applies=lambda e: "forget_bias" in CELLS[e.cell].options,
+            applies=lambda e: "forget_bias" in CELLS[e.cell].options and e.initialisation != "chrono",
         ),
     ] = 1.0
+    update_bias: Annotated[
+        float,
+        Setting(
+            "Update bias",
+            "Added to the initial bias of the gate that mixes old state and new candidate. Where that gate keeps the old "
+            "state (GRU), positive values remember longer; where it writes the new one (MGU, minGRU), negative ones do.",
+            "Network",
+            lowest=-10,
+            highest=10,
+            ticks=(-6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6),
+            applies=lambda e: "update_bias" in CELLS[e.cell].options and e.initialisation != "chrono",
+        ),
+    ] = 0.0
     initialisation: Annotated[
         str,
         Setting(
             "Initialisation",
             "Where the recurrent weights start. Alone, an orthogonal or identity matrix neither shrinks nor stretches; "
-            "the PyTorch default shrinks it; zeros leave nothing to learn from. Xavier balances layers, not time steps.",
+            "the PyTorch default shrinks it; zeros leave nothing to learn from. Xavier balances layers, not time steps. "
+            "Chrono sets the biases of the gates so that their time scales cover the sequence (Tallec & Ollivier 2018).",
             "Network",
             choices=INITIALISATIONS,
             essential=False,
@@ -196,8 +292,7 @@ class Experiment(BaseModel):
         str,
         Setting(
             "Task",
-            "What the network has to learn. Fresh random examples are drawn for every training step, so it cannot learn "
-            "them by heart.",
+            "What the network has to learn. Everything is generated on the spot from the seed; nothing is downloaded.",
             "Task",
             choices={name: task.title for name, task in TASKS.items()},
         ),
@@ -213,18 +308,78 @@ class Experiment(BaseModel):
             applies=lambda e: "signal" in TASKS[e.task].options,
         ),
     ] = "ar2"
+    horizon: Annotated[
+        int,
+        Setting(
+            "Horizon",
+            "How many steps ahead is forecast. Noise adds up on the way, so the best possible error grows.",
+            "Task",
+            lowest=1,
+            highest=12,
+            unit="steps",
+            applies=lambda e: "horizon" in TASKS[e.task].options,
+        ),
+    ] = 1
+    noise: Annotated[
+        float,
+        Setting(
+            "Noise",
+            "Standard deviation of the random numbers added to every input: what the memory has to be protected from.",
+            "Task",
+            lowest=0,
+            highest=2,
+            step=0.05,
+            applies=lambda e: "noise" in TASKS[e.task].options,
+        ),
+    ] = 0.2
+    gap: Annotated[
+        int,
+        Setting(
+            "Gap",
+            "The time that has to be bridged: steps between two pulses of one bit, neutral words between “not” and the "
+            "word it turns round, frames that one spoken label lasts.",
+            "Task",
+            lowest=1,
+            highest=20,
+            unit="steps",
+            applies=lambda e: "gap" in TASKS[e.task].options,
+        ),
+    ] = 5
     length: Annotated[
         int,
         Setting(
             "Sequence length",
             "T, the number of time steps. The longer the sequence, the further back the gradient has to reach.",
             "Task",
-            lowest=4,
-            highest=1000,
-            ticks=(4, 6, 8, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000),
+            lowest=2,
+            highest=2000,
+            ticks=(4, 5, 6, 8, 10, 12, 16, 20, 24, 30, 40, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000, 1500, 2000),
             unit="steps",
         ),
     ] = 50
+    examples: Annotated[
+        int,
+        Setting(
+            "Training examples",
+            "0: fresh examples are drawn for every training step, so nothing can be learned by heart. Otherwise this many "
+            "are drawn once and used again and again; the loss on fresh ones is then shown beside the training loss.",
+            "Task",
+            lowest=0,
+            highest=1024,
+            ticks=(0, 16, 32, 64, 128, 256, 512, 1024),
+            essential=False,
+        ),
+    ] = 0
+    curriculum: Annotated[
+        bool,
+        Setting(
+            "Grow the length",
+            "Curriculum (Bengio 2009): training starts with the shortest sequences and reaches the full length halfway "
+            "through the step budget. The pictures always show the full length.",
+            "Task",
+            essential=False,
+        ),
+    ] = False
     optimizer: Annotated[
         str,
         Setting(
@@ -247,6 +402,30 @@ class Experiment(BaseModel):
             live=True,
         ),
     ] = 0.005
+    schedule: Annotated[
+        str,
+        Setting(
+            "Schedule",
+            "How the learning rate goes on: constant; along a cosine to 0 at the end of the step budget; or in steps, a "
+            "tenth after half of the budget and a hundredth after three quarters.",
+            "Training",
+            choices=SCHEDULES,
+            essential=False,
+        ),
+    ] = "constant"
+    weight_decay: Annotated[
+        float,
+        Setting(
+            "Weight decay",
+            "Pulls every weight towards 0. AdamW subtracts it from the weights (Loshchilov & Hutter 2019), the others add "
+            "it to the gradient. Smaller recurrent weights also mean a gradient that vanishes sooner.",
+            "Training",
+            lowest=0,
+            highest=1,
+            ticks=(0, 1e-5, 1e-4, 1e-3, 1e-2, 0.1),
+            essential=False,
+        ),
+    ] = 0.0
     clip_norm: Annotated[
         float,
         Setting(
@@ -258,6 +437,47 @@ class Experiment(BaseModel):
             highest=1000,
             ticks=(0, 0.1, 0.2, 0.5, 1, 2, 5, 10, 100),
             live=True,
+        ),
+    ] = 1.0
+    clip_value: Annotated[
+        float,
+        Setting(
+            "Clip gradient values at",
+            "Every single component of the gradient is first cut to at most this size; 0 switches it off. Unlike clipping "
+            "the norm it turns the direction of the step.",
+            "Training",
+            lowest=0,
+            highest=1000,
+            ticks=(0, 0.001, 0.01, 0.1, 1, 10),
+            essential=False,
+        ),
+    ] = 0.0
+    bptt_window: Annotated[
+        int,
+        Setting(
+            "Truncate backpropagation every",
+            "Truncated backpropagation through time: the gradient stops at every multiple of this many steps, states go on. "
+            "0: it flows all the way back. What lies in an earlier window cannot be learned from a later error.",
+            "Training",
+            lowest=0,
+            highest=2000,
+            ticks=(0, 1, 2, 5, 10, 20, 25, 50, 100, 200),
+            unit="steps",
+            essential=False,
+        ),
+    ] = 0
+    teacher_forcing: Annotated[
+        float,
+        Setting(
+            "Teacher forcing",
+            "How often the decoder is told the right previous symbol while training, rather than the one it said itself "
+            "(scheduled sampling, Bengio 2015). In the pictures it always hears itself.",
+            "Training",
+            lowest=0,
+            highest=1,
+            step=0.05,
+            essential=False,
+            applies=lambda e: TASKS[e.task].answers == "sequence",
         ),
     ] = 1.0
     batch_size: Annotated[
@@ -313,33 +533,76 @@ class Experiment(BaseModel):
         problems = unknown | {
             name: sentence
             for name, value in values.items()
-            if name in SETTINGS and (sentence := SETTINGS[name].problem(name, value, _is_whole(name)))
+            if name in SETTINGS and (sentence := SETTINGS[name].problem(name, value, _kind(name)))
         }
         if problems:
             raise ValueError(json.dumps(problems))
-        return values
+        return {name: default_of(name, values.get("task")) for name in SETTINGS} | values
 
     @model_validator(mode="after")
     def _together(self) -> Self:
-        problems = {}
-        shortest = TASKS[self.task].shortest
-        if self.length < shortest:
-            problems["length"] = f"`length` must be at least {shortest} for the task {self.task}. Got {self.length}."
+        if problems := self._conflicts():
+            raise ValueError(json.dumps(problems))
+        return self
+
+    def _conflicts(self) -> dict[str, str]:
+        """Field -> why its value does not go with the others."""
+        cell, task, problems = CELLS[self.cell], TASKS[self.task], {}
+        if self.initialisation not in cell.initialisations:
+            problems["initialisation"] = (
+                f"`initialisation` must be one of {', '.join(cell.initialisations)} for the cell {self.cell}. "
+                f"Got {_shown(self.initialisation)}."
+            )
+        if not task.shortest <= self.length <= task.longest:
+            at = f"at least {task.shortest}" if self.length < task.shortest else f"at most {task.longest}"
+            problems["length"] = f"`length` must be {at} for the task {self.task}. Got {self.length}."
+        elif sentence := task.misfit(self.setup):
+            problems |= dict([sentence])
+        if self.curriculum and self.examples:
+            problems["curriculum"] = (
+                f"`curriculum` needs fresh examples of growing length: `examples` must be 0. Got {self.examples}."
+            )
         if self.activation_memory > MEMORY_BOUND:
             problems["batch_size"] = (
                 f"`length` × `batch_size` × `hidden_size` × `layers` must fit {MEMORY_BOUND} MiB of activations. "
                 f"Got {self.length} × {self.batch_size} × {self.hidden_size} × {self.layers}, about "
                 f"{self.activation_memory:.0f} MiB."
             )
-        if problems:
-            raise ValueError(json.dumps(problems))
-        return self
+        return problems
+
+    @property
+    def setup(self) -> Setup:
+        """What of this the task's generator reads."""
+        return Setup(**{name: getattr(self, name) for name in Setup._fields})
+
+    @property
+    def warnings(self) -> list[str]:
+        """What one should know before training this: allowed, but not what it seems."""
+        said = []
+        if self.bidirectional and TASKS[self.task].leaks:
+            said.append(
+                "Bidirectional: the backward half reads the very inputs that this task asks for next. It will copy the "
+                "answer from the future instead of learning to predict."
+            )
+        if self.task == "random_labels" and not self.examples:
+            said.append("Fresh random labels have nothing in common: there is nothing to learn, not even by heart.")
+        return said
 
     @property
     def activation_memory(self) -> float:
-        """Estimated memory of one training step's arrays, in MiB: states, gates, their gradients and factors, float32."""
-        arrays = 4 + 3.5 * len(CELLS[self.cell].blocks)
-        return self.length * self.batch_size * self.hidden_size * self.layers * arrays * 4 / 2**20
+        """Estimated memory of one training step's arrays or of one trace, in MiB.
+
+        States, gates, their gradients and factors, float32; a cell without a fast pass keeps autograd's graph as well.
+        """
+        cell = CELLS[self.cell]
+        arrays = 4 + 3.5 * len(cell.blocks) if cell.fast else 10 + 8 * len(cell.blocks) + 4 * len(cell.states)
+        if TASKS[self.task].answers == "sequence":
+            arrays *= 2
+        if self.residual or self.layer_norm or self.dropout:
+            arrays += 6
+        examples = max(self.batch_size, 2 * PROBE_SIZE)  # the probe's trace counts double
+        units = self.hidden_size * (1 + self.bidirectional)
+        return self.length * examples * units * self.layers * arrays * 4 / 2**20
 
     def amend(self, **changes: Any) -> Experiment:
         """This experiment with some fields changed, validated like a new one."""
@@ -380,7 +643,7 @@ class Experiment(BaseModel):
             name: _exact(getattr(self, name))
             for name, setting in SETTINGS.items()
             if name in ("cell", "task")
-            or (setting.applies(self) and getattr(self, name) != Experiment.model_fields[name].default)
+            or (setting.applies(self) and getattr(self, name) != default_of(name, self.task))
         }
 
     @classmethod
@@ -392,51 +655,96 @@ class Experiment(BaseModel):
         """
         values: dict[str, Any] = {}
         notices = []
-        for name, setting in SETTINGS.items():
+        for name, setting in SETTINGS.items():  # the task comes before what its defaults decide
             if name not in query:
                 continue
             value = _parsed(name, query[name])
-            if sentence := setting.problem(name, value, _is_whole(name)):
-                default = cls.model_fields[name].default
-                if isinstance(value, int | float) and not math.isnan(value) and setting.choices is None:
+            if sentence := setting.problem(name, value, _kind(name)):
+                if isinstance(value, int | float) and not math.isnan(value) and setting.highest > setting.lowest:
                     value = min(max(value, setting.lowest), setting.highest)
-                    value = int(value) if _is_whole(name) else float(value)
+                    value = int(value) if _kind(name) is int else float(value)
                 else:
-                    value = default
+                    value = default_of(name, values.get("task"))
                 notices.append(f"{sentence} Using {_shown(value)} instead.")
             values[name] = value
-        shortest = TASKS[values.get("task", cls.model_fields["task"].default)].shortest
-        if values.get("length", shortest) < shortest:
-            notices.append(
-                f"`length` must be at least {shortest} for this task. Got {values['length']}. Using {shortest} instead."
-            )
-            values["length"] = shortest
-        try:
-            return cls(**values), notices
-        except ExperimentError as error:
-            small = cls(**{name: value for name, value in values.items() if name not in SIZES})
-            return small, [*notices, f"{error} Using the default sizes instead."]
+        experiment, mended = cls.nearest(values)
+        return experiment, notices + mended
+
+    @classmethod
+    def nearest(cls, values: Mapping[str, Any]) -> tuple[Experiment, list[str]]:
+        """The experiment with these values, each right by itself; where they do not go together, some give way.
+
+        Returns:
+            The experiment, and a sentence for each value that gave way.
+        """
+        values, notices = dict(values), list[str]()
+        for _ in SETTINGS:
+            try:
+                return cls(**values), notices
+            except ExperimentError as error:
+                name, sentence = next(iter(error.problems.items()))
+                task = TASKS[values.get("task", cls.model_fields["task"].default)]
+                if name == "batch_size":
+                    values = {key: value for key, value in values.items() if key not in SIZES}
+                    notices.append(f"{sentence} Using the default sizes instead.")
+                    continue
+                if name == "length":
+                    values[name] = min(max(values[name], task.shortest), task.longest)
+                else:
+                    values[name] = default_of(name, task.name)
+                notices.append(f"{sentence} Using {_shown(values[name])} instead.")
+        return cls(), notices
+
+    def switch(self, **changes: Any) -> tuple[Experiment, list[str]]:
+        """Like `amend`, but where the change leaves other fields behind, those give way rather than refuse.
+
+        Another task starts with its own defaults.
+
+        Returns:
+            The experiment, and a sentence for each field that had to give way.
+
+        Raises:
+            ExperimentError: if a changed value breaks a rule by itself.
+        """
+        kept = self.model_dump() | changes
+        if changes.get("task", self.task) != self.task:
+            kept |= {
+                name: default_of(name, changes["task"]) for name, s in SETTINGS.items() if s.group == "Task"
+            } | changes
+        for name in changes:
+            if sentence := SETTINGS[name].problem(name, changes[name], _kind(name)):
+                raise ExperimentError({name: sentence})
+        return Experiment.nearest(kept)
+
+
+def default_of(name: str, task: str | None = None) -> Any:
+    """What a field is where nobody says; some tasks have defaults of their own."""
+    own = TASKS[task].defaults if task in TASKS else {}
+    return own.get(name, Experiment.model_fields[name].default)
 
 
 def _exact(value: str | float) -> str:
     """The shortest text that reads back as the same value."""
-    if isinstance(value, str):
-        return value
+    if isinstance(value, str | bool):
+        return str(value).lower() if isinstance(value, bool) else value
     return str(int(value)) if float(value).is_integer() else repr(value)
 
 
 def _parsed(name: str, text: str) -> object:
     if SETTINGS[name].choices is not None:
         return text
+    if _kind(name) is bool:
+        return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
     try:
         number = float(text)
     except ValueError:
         return text
-    return int(number) if _is_whole(name) and math.isfinite(number) and number.is_integer() else number
+    return int(number) if _kind(name) is int and math.isfinite(number) and number.is_integer() else number
 
 
-def _is_whole(name: str) -> bool:
-    return Experiment.model_fields[name].annotation is int
+def _kind(name: str) -> type:
+    kind: type = Experiment.model_fields[name].annotation  # type: ignore[assignment]
+    return kind
 
 
 def _problems_of(error: ValidationError) -> dict[str, str]:

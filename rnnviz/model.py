@@ -1,7 +1,7 @@
-"""A cell made into a network: stacked in layers, read out, scored; forward and backward through all of it.
+"""A cell made into a network: stacked, bidirectional, residual, attended, read out, scored; forward and backward.
 
 All parameters live in one flat vector, so that an optimiser step is a handful of operations however many layers there
-are; `layout` says where each named piece lies. Everything here works in the dtype of that vector.
+are; `layout` says where each named piece lies. Everything here works in the dtype of that vector, feature-major: (T, ·, B).
 """
 
 from __future__ import annotations
@@ -13,34 +13,37 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnviz.cells import CELLS, Gradients, Step, Tape
-from rnnviz.experiment import Experiment
-from rnnviz.tasks import TASKS, Batch
+from rnnviz.cells import CELLS, Start
+from rnnviz.experiment import PROBE_SIZE, Experiment
+from rnnviz.recurrence import Layer
+from rnnviz.scoring import Score, score
+from rnnviz.tasks import TASKS, Batch, Setup
 
-INITIAL_WEIGHTS_STREAM, PROBE_STREAM, BATCH_STREAM = 0, 1, 2
-PROBE_SIZE = 16
+INITIAL_WEIGHTS_STREAM, PROBE_STREAM, BATCH_STREAM, FIXED_SET_STREAM, HELD_OUT_STREAM, NOISE_STREAM = range(6)
+HELD_OUT_SIZE = 128
 
 
 class Pass(NamedTuple):
     """One forward and backward pass over a batch, feature-major.
 
     Attributes:
-        tapes: per layer, every state and gate.
-        joined: per layer, the matrix of all its weights, see `Cell.join`.
-        gradients: per layer, every total state gradient and pre-activation gradient, of each sample's own loss.
-        outputs: (B, O) or (T, B, O) what the network said, before any softmax.
+        layers: bottom to top, the one that reads backwards after its partner; a decoder's after the encoder's.
+        outputs: (B, O), (T, B, O) or (N, B, O) what the network said, before any softmax.
         losses: (B,) L_b, each sample's own loss.
-        correct: (B,) whether each sample was classified correctly; None for a squared error.
+        right: (B,) fraction of a sample's scored answers that are right; None for a squared error.
+        attention: (S, T, B) weight of each input step in each of S answers; None without attention.
         parameter_gradient: flat, d(mean of L_b over the batch)/d(parameters).
+        last: (B,) the loss of each sample's last scored answer alone, still differentiable while `graph` is.
     """
 
-    tapes: list[Tape]
-    joined: list[Tensor]
-    gradients: list[Gradients]
+    layers: list[Layer]
     outputs: Tensor
     losses: Tensor
-    correct: Tensor | None
+    right: Tensor | None
+    attention: Tensor | None
     parameter_gradient: Tensor
+    last: Tensor
+    parameters: Tensor
 
 
 def stream(experiment: Experiment, purpose: int, index: int = 0) -> np.random.Generator:
@@ -49,83 +52,176 @@ def stream(experiment: Experiment, purpose: int, index: int = 0) -> np.random.Ge
 
 
 def training_batch(experiment: Experiment, step: int) -> Batch:
-    """The fresh examples of training step `step` (0-based)."""
-    rng = stream(experiment, BATCH_STREAM, step)
-    return TASKS[experiment.task].sample(rng, experiment.batch_size, experiment.length, experiment.signal)
+    """The examples of training step `step` (0-based): fresh ones, or a draw from the fixed set."""
+    rng, task, setup = stream(experiment, BATCH_STREAM, step), TASKS[experiment.task], experiment.setup
+    if experiment.examples:
+        chosen = rng.integers(0, experiment.examples, experiment.batch_size)
+        return _take(experiment.task, _fixed_set(experiment.task, setup, experiment.seed, experiment.examples), chosen)
+    if experiment.curriculum:
+        grown = min(1.0, 2 * step / experiment.steps)
+        setup = setup._replace(length=task.shortest + round(grown * (setup.length - task.shortest)))
+        if task.misfit(setup):  # an option that needs the full length
+            setup = experiment.setup
+    return task.sample(rng, experiment.batch_size, setup)
+
+
+@lru_cache(maxsize=4)
+def _fixed_set(task: str, setup: Setup, seed: int, examples: int) -> Batch:
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, FIXED_SET_STREAM, 0))))
+    return TASKS[task].sample(rng, examples, setup)
+
+
+def _take(task: str, batch: Batch, chosen: np.ndarray) -> Batch:
+    once = TASKS[task].answers == "once"
+    return Batch(
+        np.ascontiguousarray(batch.inputs[:, chosen]),
+        batch.targets[chosen] if once else np.ascontiguousarray(batch.targets[:, chosen]),
+        None if batch.lengths is None else batch.lengths[chosen],
+        None if batch.scored is None else np.ascontiguousarray(batch.scored[:, chosen]),
+    )
 
 
 def probe_batch(experiment: Experiment) -> Batch:
     """The fixed examples every picture is drawn from: the same for every cell and at every training step."""
-    rng = stream(experiment, PROBE_STREAM)
-    return TASKS[experiment.task].sample(rng, PROBE_SIZE, experiment.length, experiment.signal)
+    return TASKS[experiment.task].sample(stream(experiment, PROBE_STREAM), PROBE_SIZE, experiment.setup)
 
 
-@lru_cache(maxsize=64)
-def _shapes(cell_name: str, task_name: str, hidden_size: int, layers: int) -> dict[str, tuple[int, ...]]:
-    cell, task = CELLS[cell_name], TASKS[task_name]
-    rows, width = len(cell.blocks) * hidden_size, len(task.input_names)
-    shapes: dict[str, tuple[int, ...]] = {}
-    for k in range(layers):
-        shapes |= {f"{k}.W_ih": (rows, width), f"{k}.W_hh": (rows, hidden_size), f"{k}.b": (rows,)}
-        shapes |= {f"{k}.{name}": (len(on) * hidden_size,) for name, on in cell.extra_parameters.items()}
-        width = hidden_size
-    outputs = len(task.output_names)
-    return shapes | {"readout.W": (outputs, hidden_size), "readout.b": (outputs,)}
+def held_out_batch(experiment: Experiment) -> Batch:
+    """Fixed examples that no training step ever sees."""
+    return TASKS[experiment.task].sample(stream(experiment, HELD_OUT_STREAM), HELD_OUT_SIZE, experiment.setup)
+
+
+def encoder_layers(experiment: Experiment) -> list[str]:
+    """Names of the recurrent layers that read the input, bottom to top, each direction by itself."""
+    directions = ("", "_reverse") if experiment.bidirectional else ("",)
+    return [f"{k}{direction}" for k in range(experiment.layers) for direction in directions]
+
+
+def decoder_layers(experiment: Experiment) -> list[str]:
+    """Names of the recurrent layers that say a sequence; empty for tasks without a decoder."""
+    return [f"decoder_{k}" for k in range(experiment.layers)] if TASKS[experiment.task].answers == "sequence" else []
 
 
 def layout(experiment: Experiment) -> dict[str, tuple[int, ...]]:
     """Parameter name -> shape, in the order of the flat vector."""
-    return _shapes(experiment.cell, experiment.task, experiment.hidden_size, experiment.layers)
+    e = experiment
+    return _layout(e.cell, e.task, e.hidden_size, e.layers, e.bidirectional, e.layer_norm, e.readout, e.attention)
+
+
+@lru_cache(maxsize=64)
+def _layout(
+    cell_name: str,
+    task_name: str,
+    H: int,
+    layers: int,
+    bidirectional: bool,
+    layer_norm: bool,
+    readout: str,
+    attention: bool,
+) -> dict[str, tuple[int, ...]]:
+    cell, task = CELLS[cell_name], TASKS[task_name]
+    O, width, D = len(task.output_names), len(task.input_names), H * (1 + bidirectional)
+    shapes: dict[str, tuple[int, ...]] = {}
+    for k in range(layers):
+        for direction in ("", "_reverse") if bidirectional else ("",):
+            shapes |= {f"{k}{direction}.{name}": shape for name, shape in cell.shapes(H, width).items()}
+        if layer_norm:
+            shapes |= {f"norm_{k}.gain": (D,), f"norm_{k}.bias": (D,)}
+        width = D
+    seen = D
+    if task.answers == "sequence":
+        width = O + D  # the symbol before, and what the encoder knows
+        for k in range(layers):
+            shapes |= {f"decoder_{k}.{name}": shape for name, shape in cell.shapes(H, width).items()}
+            if layer_norm:
+                shapes |= {f"decoder_norm_{k}.gain": (H,), f"decoder_norm_{k}.bias": (H,)}
+            width = H
+        seen = H + D * attention
+        if attention:
+            shapes["attention.W"] = (H, D)
+    elif task.answers == "once" and readout == "attention":
+        shapes["attention.W"] = (D, D)
+        seen = 2 * D
+    return shapes | {"readout.W": (O, seen), "readout.b": (O,)}
+
+
+@lru_cache(maxsize=64)
+def _sizes(*shapes: tuple[int, ...]) -> list[int]:
+    return [int(np.prod(shape)) for shape in shapes]
 
 
 def views(experiment: Experiment, flat: Tensor) -> dict[str, Tensor]:
     """The named parameters as views into the flat vector."""
     shapes = layout(experiment)
-    pieces = flat.split([int(np.prod(shape)) for shape in shapes.values()])
+    pieces = flat.split(_sizes(*shapes.values()))
     return {name: piece.view(shape) for (name, shape), piece in zip(shapes.items(), pieces, strict=True)}
+
+
+def layer_weights(weights: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    """The parameters of one layer under the names its cell knows."""
+    prefix = f"{name}."
+    return {key[len(prefix) :]: value for key, value in weights.items() if key.startswith(prefix)}
 
 
 def initial_parameters(experiment: Experiment) -> np.ndarray:
     """The flat float32 vector a run starts from.
 
-    "default" draws as PyTorch does, uniformly in ±1/sqrt(H); where PyTorch keeps two biases and only their sum matters,
+    "default" draws as PyTorch does, uniformly in +-1/sqrt(H); where PyTorch keeps two biases and only their sum matters,
     one bias here gets that sum. The others replace the recurrent matrix of every block and clear the biases; "xavier"
-    (Glorot & Bengio 2010) and "zeros" also replace the input weights, and "zeros" the readout's.
+    (Glorot & Bengio 2010) also replaces the input weights. "chrono" (Tallec & Ollivier 2018) keeps the default weights and
+    sets only the biases of the gates that keep or overwrite. "zeros" clears everything.
     """
-    rng = stream(experiment, INITIAL_WEIGHTS_STREAM)
-    cell, kind, H = CELLS[experiment.cell], experiment.initialisation, experiment.hidden_size
-    bound = 1 / np.sqrt(H)
-    pieces = {}
+    rng, kind = stream(experiment, INITIAL_WEIGHTS_STREAM), experiment.initialisation
+    layers = {*encoder_layers(experiment), *decoder_layers(experiment)}
+    pieces = []
     for name, shape in layout(experiment).items():
-        piece = name.split(".")[1]
-        values = rng.uniform(-bound, bound, shape)
-        if piece == "b" and not name.startswith("readout"):
-            # Blocks whose recurrent bias is a parameter of its own have no second draw in this one.
-            separate = {block for on in cell.extra_parameters.values() for block in on}
-            second = rng.uniform(-bound, bound, shape).reshape(len(cell.blocks), H)
-            second[[k for k, block in enumerate(cell.blocks) if block in separate]] = 0
-            values += second.ravel()
-        if kind != "default" and not name.startswith("readout"):
-            values = _replaced(rng, experiment, piece, values)
+        layer, piece = name.split(".")
         if kind == "zeros":
             values = np.zeros(shape)
-        if piece == "b" and not name.startswith("readout") and cell.bias_field:
-            field, block = cell.bias_field
-            start = cell.blocks.index(block) * H
-            values[start : start + H] += getattr(experiment, field)
-        pieces[name] = values
-    return np.concatenate([piece.ravel() for piece in pieces.values()]).astype(np.float32)
+        elif layer in layers:
+            values = _layer_start(rng, experiment, piece, shape)
+        elif "norm" in layer:
+            values = np.full(shape, float(piece == "gain"))
+        else:
+            bound = 1 / np.sqrt(layout(experiment)["readout.W"][1] if piece == "b" else shape[1])
+            values = rng.uniform(-bound, bound, shape)
+        if layer in layers and piece == "b" and kind != "chrono":
+            cell, H = CELLS[experiment.cell], experiment.hidden_size
+            for field, block in cell.bias_fields.items():
+                start = cell.blocks.index(block) * H
+                values[start : start + H] += getattr(experiment, field)
+        pieces.append(values.ravel())
+    return np.concatenate(pieces).astype(np.float32)
 
 
-def _replaced(rng: np.random.Generator, experiment: Experiment, piece: str, values: np.ndarray) -> np.ndarray:
-    H, kind = experiment.hidden_size, experiment.initialisation
-    if values.ndim == 1:
-        return np.zeros_like(values)
+def _layer_start(rng: np.random.Generator, experiment: Experiment, piece: str, shape: tuple[int, ...]) -> np.ndarray:
+    cell, H, kind = CELLS[experiment.cell], experiment.hidden_size, experiment.initialisation
+    if piece in cell.own_start:
+        return cell.own_start[piece](Start(rng, shape, experiment.length))
+    bound = 1 / np.sqrt(H)
+    values = rng.uniform(-bound, bound, shape)
+    shapes = cell.shapes(H, 1)
+    if piece == "b" and "W_hh" in shapes:
+        # PyTorch's second bias. Blocks whose recurrent bias is a parameter of its own have no second draw in this one.
+        second = rng.uniform(-bound, bound, shape).reshape(-1, H)
+        second[[k for k, block in enumerate(cell.blocks) if f"b_h{cell.symbols.get(block)}" in shapes]] = 0
+        values = values + second.ravel()
+    if kind == "chrono":
+        if piece == "b":
+            scales = np.log(rng.uniform(1, max(experiment.length - 1, 2), H))
+            for block, sign in cell.keepers.items():
+                start = cell.blocks.index(block) * H
+                values[start : start + H] = sign * scales
+        return values
+    if kind == "default":
+        return values
+    if len(shape) == 1:
+        return np.zeros(shape)
     if piece == "W_hh":
-        return np.concatenate([_recurrent(rng, kind, H, experiment.spectral_radius) for _ in range(len(values) // H)])
+        return np.concatenate([_recurrent(rng, kind, H, experiment.spectral_radius) for _ in range(shape[0] // H)])
     if kind == "xavier":
-        bound = np.sqrt(6 / (H + values.shape[1]))
-        return rng.uniform(-bound, bound, values.shape)
+        bound = np.sqrt(6 / (H + shape[1]))
+        return rng.uniform(-bound, bound, shape)
     return values
 
 
@@ -139,130 +235,234 @@ def _recurrent(rng: np.random.Generator, kind: str, H: int, spectral_radius: flo
     if kind == "orthogonal":  # Saxe, McClelland & Ganguli 2013; the sign makes the draw uniform over rotations
         q, r = np.linalg.qr(gaussian)
         return q * np.sign(np.diag(r))
-    if kind == "spectral":
-        return gaussian * (spectral_radius / np.abs(np.linalg.eigvals(gaussian)).max())
-    return np.zeros((H, H))
+    return gaussian * (spectral_radius / np.abs(np.linalg.eigvals(gaussian)).max())
 
 
-def layer_weights(weights: dict[str, Tensor], k: int) -> dict[str, Tensor]:
-    """The parameters of layer `k` under the names its cell knows."""
-    prefix = f"{k}."
-    return {name[len(prefix) :]: value for name, value in weights.items() if name.startswith(prefix)}
-
-
-def run_pass(experiment: Experiment, parameters: Tensor, batch: Batch) -> Pass:
-    """Forward and backward through the whole network by the cells' hand-written passes.
+def run_pass(
+    experiment: Experiment,
+    parameters: Tensor,
+    batch: Batch,
+    *,
+    noise: np.random.Generator | None = None,
+    reference: bool = False,
+    keep_graph: bool = False,
+) -> Pass:
+    """Forward and backward through the whole network.
 
     Args:
         experiment: what network and task this is.
         parameters: the flat vector, float32 or float64.
         batch: inputs (T, B, I); T and B may differ from the experiment's.
+        noise: for a training pass: what dropout and teacher forcing draw from. Without it nothing is dropped, and a
+            decoder hears what it said itself.
+        reference: use the cells' reference equations even where there is a fast pass.
+        keep_graph: allow a second way back, see `back_from_last_answer`.
     """
-    cell, dtype = CELLS[experiment.cell], parameters.dtype
-    weights = views(experiment, parameters)
-    x = torch.from_numpy(batch.inputs).to(dtype).transpose(1, 2)  # (T, I, B)
-    B, H = x.shape[2], experiment.hidden_size
-    joined, inputs, tapes = [], [], []
-    for k in range(experiment.layers):
-        joined.append(cell.join(layer_weights(weights, k)))
-        inputs.append(_states_and_inputs(x, H))
-        tapes.append(cell.forward(inputs[k], joined[k], experiment.activation))
-        x = tapes[k].states["h"][1:]
-    outputs, losses, correct, direct, readout_gradient = _score(experiment, weights, x, batch)
-    gradient = torch.empty_like(parameters)
-    named = views(experiment, gradient)
-    named["readout.W"].copy_(readout_gradient[0])
-    named["readout.b"].copy_(readout_gradient[1])
-    gradients: list[Gradients] = []
-    for k in reversed(range(experiment.layers)):
-        found = cell.backward(tapes[k], joined[k], experiment.activation, direct)
-        gradients.insert(0, found)
-        rows = found.rows.flatten(1)  # (R, T*B)
-        whole = (rows @ _columns(inputs[k][:-1]).T).div_(B)
-        for name, piece in cell.split(whole, H).items():
-            named[f"{k}.{name}"].copy_(piece)
-        if k:
-            below = joined[k][:, H:-1].T @ rows  # (H, T*B)
-            direct = below.unflatten(1, (-1, B)).transpose(0, 1).contiguous()
-    return Pass(tapes, joined, gradients, outputs, losses, correct, gradient)
+    leaf = parameters.detach().requires_grad_()
+    network = _Network(experiment, leaf, noise, reference)
+    outputs = network.run(batch)
+    scored = score(TASKS[experiment.task], outputs, batch)
+    (gradient,) = torch.autograd.grad(scored.losses.sum(), leaf, retain_graph=keep_graph)
+    return Pass(
+        network.layers,
+        outputs.detach().transpose(-1, -2),
+        scored.losses.detach(),
+        scored.right,
+        None if network.attention is None else network.attention.detach(),
+        gradient.div_(batch.inputs.shape[1]),
+        scored.last,
+        leaf,
+    )
 
 
-def _states_and_inputs(x: Tensor, hidden_size: int) -> Tensor:
-    """(T + 1, H + I + 1, B): room for the states, the inputs x (T, I, B), and a row of ones for the bias."""
-    T, I, B = x.shape
-    z = x.new_zeros(T + 1, hidden_size + I + 1, B)
-    z[:-1, hidden_size:-1] = x
-    z[:, -1] = 1
-    return z
+def back_from_last_answer(done: Pass) -> None:
+    """A second way back, from the loss of each sample's last answer only; replaces the gradients of `done.layers`.
 
-
-def _columns(a: Tensor) -> Tensor:
-    """(T, N, B) -> (N, T*B), so that a sum over time and batch becomes one matrix product."""
-    return a.transpose(0, 1).reshape(a.shape[1], -1)
-
-
-def _score(
-    experiment: Experiment, weights: dict[str, Tensor], h: Tensor, batch: Batch
-) -> tuple[Tensor, Tensor, Tensor | None, Tensor, tuple[Tensor, Tensor]]:
-    """Read out, compare with the targets, and differentiate both.
-
-    Args:
-        h: (T, H, B) states of the top layer.
-
-    Returns:
-        outputs (B, O) or (T, B, O); losses (B,); correct (B,) or None; direct (T, H, B) = dL_b/dh_t through the readout
-        alone; and the batch-mean gradient of the readout's weights and bias.
+    Where every step answers, only this shows how far back learning reaches.
     """
-    task = TASKS[experiment.task]
-    W, b = weights["readout.W"], weights["readout.b"]
-    T, H, B = h.shape
-    first = T - 1 if task.readout == "last" else task.scored_from(T, experiment.signal)
-    seen = h[first:] if task.readout == "every" else h[-1:]  # (S, H, B), the scored steps
-    said = torch.matmul(W, h if task.readout == "every" else seen).add_(b[:, None])  # (T or 1, O, B)
-    scored = said[first:] if task.readout == "every" else said  # (S, O, B)
-    S, O, _ = scored.shape
-    correct = None
-    if task.loss == "cross_entropy":
-        classes = torch.from_numpy(batch.targets)  # (B,)
-        log_p = torch.log_softmax(scored[0], 0)  # (O, B)
-        losses = -log_p.gather(0, classes[None])[0]
-        correct = log_p.argmax(0) == classes
-        error = log_p.exp().scatter_add_(0, classes[None], log_p.new_full((1, B), -1))[None]
-    else:
-        targets = torch.from_numpy(batch.targets).to(h.dtype)  # (B, O) or (T, B, O)
-        wanted = targets[first:] if task.readout == "every" else targets[None]
-        residual = scored - wanted.transpose(1, 2)
-        losses = residual.square().mean((0, 1))
-        error = residual.mul(2 / (S * O))  # (S, O, B) = dL_b/d(output)
-    direct = torch.zeros_like(h)
-    torch.matmul(W.T, error, out=direct[first:])
-    flat = _columns(error)
-    readout_gradient = ((flat @ _columns(seen).T) / B, flat.sum(1) / B)
-    outputs = said.transpose(1, 2)
-    return (outputs if task.readout == "every" else outputs[0]), losses, correct, direct, readout_gradient
+    torch.autograd.grad(done.last.sum(), done.parameters, retain_graph=True)
 
 
-def unroll(experiment: Experiment, parameters: Tensor, inputs: Tensor) -> tuple[list[list[Step]], Tensor]:
-    """The same network through the cells' reference equations, step by step: slow, plain, differentiable by autograd.
+class Answer(NamedTuple):
+    """What a network says about a batch; see `Pass`."""
 
-    Args:
-        parameters: the flat vector; its dtype decides.
-        inputs: (T, B, I).
+    outputs: Tensor
+    score: Score
+    attention: Tensor | None
 
-    Returns:
-        For each layer the list of T `Step`s, and the outputs (B, O) or (T, B, O).
-    """
-    cell, task = CELLS[experiment.cell], TASKS[experiment.task]
-    weights = views(experiment, parameters)
-    sequence, layers = list(inputs.to(parameters.dtype)), []
-    for k in range(experiment.layers):
-        w = layer_weights(weights, k)
-        state = {name: parameters.new_zeros(inputs.shape[1], experiment.hidden_size) for name in cell.states}
-        steps = []
-        for x in sequence:
-            steps.append(cell.step(x, state, w, experiment.activation))
-            state = steps[-1].state
-        layers.append(steps)
-        sequence = [step.state["h"] for step in steps]
-    said = torch.stack(sequence) @ weights["readout.W"].T + weights["readout.b"]  # (T, B, O)
-    return layers, said if task.readout == "every" else said[-1]
+
+def answer(experiment: Experiment, parameters: Tensor, batch: Batch) -> Answer:
+    """Forward only: nothing recorded, no gradient."""
+    with torch.no_grad():
+        network = _Network(experiment, parameters, None, False)
+        outputs = network.run(batch)
+        return Answer(outputs.transpose(-1, -2), score(TASKS[experiment.task], outputs, batch), network.attention)
+
+
+class _Network:
+    """The forward pass, as plain differentiable operations around the recurrent layers."""
+
+    def __init__(self, experiment: Experiment, parameters: Tensor, noise: np.random.Generator | None, reference: bool):
+        self.experiment, self.noise, self.reference = experiment, noise, reference
+        self.weights = views(experiment, parameters)
+        self.layers: list[Layer] = []
+        self.attention: Tensor | None = None
+
+    def run(self, batch: Batch) -> Tensor:
+        """The outputs, feature-major, see `score`."""
+        experiment, task, W = self.experiment, TASKS[self.experiment.task], self.weights["readout.W"]
+        x = torch.from_numpy(batch.inputs).to(W.dtype).transpose(1, 2)  # (T, I, B)
+        lengths = None if batch.lengths is None else torch.from_numpy(batch.lengths)
+        y = self._encode(x, lengths)  # (T, D, B)
+        if task.answers == "sequence":
+            y = self._decode(y, lengths, batch.targets)
+        elif task.answers == "once":
+            y = self._summed_up(y, lengths, experiment.readout)
+        return torch.matmul(W, y) + self.weights["readout.b"][:, None]
+
+    def _encode(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+        experiment = self.experiment
+        for k in range(experiment.layers):
+            halves = [self._recur(f"{k}", x)]
+            if experiment.bidirectional:
+                halves.append(self._recur(f"{k}_reverse", x, _backwards(x, lengths)))
+            x = self._between("norm", k, torch.cat(halves, 1) if len(halves) > 1 else halves[0], x)
+        return x
+
+    def _recur(self, name: str, x: Tensor, order: Tensor | None = None) -> Tensor:
+        experiment = self.experiment
+        layer = Layer(
+            name,
+            CELLS[experiment.cell],
+            experiment.hidden_size,
+            experiment.activation,
+            window=experiment.bptt_window,
+            reference=self.reference,
+        )
+        layer.order = order
+        self.layers.append(layer)
+        h = layer.run(x if order is None else reordered(x, order), layer_weights(self.weights, name))
+        return h if order is None else reordered(h, order)
+
+    def _between(self, norm: str, k: int, y: Tensor, x: Tensor) -> Tensor:
+        experiment = self.experiment
+        y = between(experiment, self.weights, norm, k, y, x)
+        if experiment.dropout and self.noise is not None and k < experiment.layers - 1:
+            kept = self.noise.random(tuple(y.shape), np.float32) >= experiment.dropout
+            y = y * torch.from_numpy(kept).to(y.dtype).div_(1 - experiment.dropout)
+        return y
+
+    def _final(self, y: Tensor, lengths: Tensor | None) -> Tensor:
+        """(D, B): each direction's state after it has read everything."""
+        H, B = self.experiment.hidden_size, y.shape[2]
+        if lengths is None:
+            last = y[-1]
+        else:
+            last = y.gather(0, (lengths - 1).expand(1, y.shape[1], B))[0]
+        return torch.cat([last[:H], y[0, H:]]) if self.experiment.bidirectional else last
+
+    def _summed_up(self, y: Tensor, lengths: Tensor | None, how: str) -> Tensor:
+        """(T, D, B) -> (D or 2D, B)."""
+        if how == "mean":
+            if lengths is None:
+                return y.mean(0)
+            inside = (torch.arange(len(y))[:, None] < lengths).to(y.dtype)  # (T, B)
+            return (y * inside[:, None]).sum(0) / lengths
+        final = self._final(y, lengths)
+        if how == "last":
+            return final
+        return torch.cat([self._attend(y, final[None], lengths)[0], final])
+
+    def _attend(self, keys: Tensor, queries: Tensor, lengths: Tensor | None) -> Tensor:
+        """Luong, Pham & Manning 2015, "general": weights softmax_t(query^T W key_t).
+
+        Args:
+            keys: (T, D, B).
+            queries: (S, Q, B).
+
+        Returns:
+            (S, D, B) weighted means of the keys; the weights are left in `attention`.
+        """
+        scores = torch.einsum("sqb,tqb->stb", queries, torch.matmul(self.weights["attention.W"], keys))
+        if lengths is not None:
+            scores = scores.masked_fill(torch.arange(len(keys))[:, None] >= lengths, -torch.inf)
+        self.attention = torch.softmax(scores, 1)
+        return torch.einsum("stb,tdb->sdb", self.attention, keys)
+
+    def _decode(self, y: Tensor, lengths: Tensor | None, targets: np.ndarray) -> Tensor:
+        """What the readout sees for each of N answers, (N, ., B).
+
+        The decoder (Cho et al. 2014) hears the symbol before and, at every step, the encoder's final state.
+        """
+        experiment, wanted = self.experiment, torch.from_numpy(targets)  # (N, B)
+        known = self._final(y, lengths)
+        forced = np.zeros(targets.shape, bool)
+        if self.noise is not None:
+            forced = self.noise.random(targets.shape) < experiment.teacher_forcing
+        before = wanted if forced.all() else self._own_symbols(y.detach(), lengths, known.detach(), wanted, forced)
+        x = torch.cat([self._heard(before), known.expand(len(wanted), -1, -1)], 1)
+        for k in range(experiment.layers):
+            x = self._between("decoder_norm", k, self._recur(f"decoder_{k}", x), x)
+        return torch.cat([x, self._attend(y, x, lengths)], 1) if experiment.attention else x
+
+    def _heard(self, symbols: Tensor) -> Tensor:
+        """(N, B) what was said -> (N, O, B) what the decoder hears: one step later, nothing at first."""
+        N, B = symbols.shape
+        heard = self.weights["readout.W"].new_zeros(N, len(self.weights["readout.b"]), B)
+        heard[1:].scatter_(1, symbols[:-1, None], 1)
+        return heard
+
+    @torch.no_grad()
+    def _own_symbols(
+        self, y: Tensor, lengths: Tensor | None, known: Tensor, wanted: Tensor, forced: np.ndarray
+    ) -> Tensor:
+        """(N, B) the symbols the decoder is told: its own likeliest ones, or the wanted one where `forced`.
+
+        Step by step through the reference equations. Choosing a symbol has no gradient, so this way is not recorded.
+        """
+        experiment, cell = self.experiment, CELLS[self.experiment.cell]
+        W, b = self.weights["readout.W"], self.weights["readout.b"]
+        layers = [layer_weights(self.weights, name) for name in decoder_layers(experiment)]
+        B, H = wanted.shape[1], experiment.hidden_size
+        states = [{name: y.new_zeros(B, H) for name in cell.carried} for _ in layers]
+        told, heard = wanted.clone(), y.new_zeros(B, len(b))
+        noise, self.noise = (
+            self.noise,
+            None,
+        )  # hears itself without dropout, and leaves the draws of the real pass alone
+        for n in range(len(wanted)):
+            x = torch.cat([heard, known.T], 1)  # (B, .)
+            for k, w in enumerate(layers):
+                step = cell.step(x, states[k], w, experiment.activation)
+                states[k] = {name: step.state[name] for name in cell.carried}
+                x = self._between("decoder_norm", k, step.state["h"].T[None], x.T[None])[0].T
+            seen = torch.cat([x.T, self._attend(y, x.T[None], lengths)[0]]) if experiment.attention else x.T
+            own = (W @ seen + b[:, None]).argmax(0)
+            told[n] = torch.where(torch.from_numpy(forced[n]), wanted[n], own)
+            heard = torch.nn.functional.one_hot(told[n], len(b)).to(y.dtype)
+        self.noise = noise
+        return told
+
+
+def between(experiment: Experiment, weights: dict[str, Tensor], norm: str, k: int, y: Tensor, x: Tensor) -> Tensor:
+    """What layer `k` passes on, dropout aside, given its states y and its input x, both (T, ., B)."""
+    if experiment.residual and k:
+        y = y + x
+    if experiment.layer_norm:
+        centred = y - y.mean(1, keepdim=True)
+        scale = (centred.square().mean(1, keepdim=True) + 1e-5).rsqrt()
+        y = centred * scale * weights[f"{norm}_{k}.gain"][:, None] + weights[f"{norm}_{k}.bias"][:, None]
+    return y
+
+
+def _backwards(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """(T, B) each sequence's steps from its true end to its beginning; the padding stays where it is."""
+    T, B = len(x), x.shape[2]
+    t = torch.arange(T)[:, None]
+    ends = torch.full((B,), T) if lengths is None else lengths
+    return torch.where(t < ends, ends - 1 - t, t)
+
+
+def reordered(x: Tensor, order: Tensor) -> Tensor:
+    """(T, N, B) with each sequence's steps in another order; the same order again undoes it."""
+    return x.gather(0, order[:, None].expand(-1, x.shape[1], -1))

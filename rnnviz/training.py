@@ -6,6 +6,7 @@ gives the same bits.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -18,7 +19,8 @@ from rnnviz.arithmetic import flushed_denormals, one_thread
 from rnnviz.cells import CELLS
 from rnnviz.errors import RnnvizError
 from rnnviz.experiment import SETTINGS, Experiment
-from rnnviz.model import initial_parameters, layout, run_pass, training_batch
+from rnnviz.model import NOISE_STREAM, initial_parameters, layout, run_pass, stream, training_batch
+from rnnviz.tasks import TASKS
 from rnnviz.tracing import Frame, frame
 
 if TYPE_CHECKING:
@@ -26,7 +28,14 @@ if TYPE_CHECKING:
 
 MOMENTUM, ADAM_BETAS, RMSPROP_ALPHA, EPSILON = 0.9, (0.9, 0.999), 0.99, 1e-8  # PyTorch's defaults
 
-OPTIMIZER_STATE = {"sgd": (), "momentum": ("velocity",), "adam": ("mean", "square"), "rmsprop": ("square",)}
+OPTIMIZER_STATE = {
+    "sgd": (),
+    "momentum": ("velocity",),
+    "nesterov": ("velocity",),
+    "adam": ("mean", "square"),
+    "adamw": ("mean", "square"),
+    "rmsprop": ("square",),
+}
 
 
 @dataclass(frozen=True)
@@ -88,10 +97,10 @@ class Slice:
 
     Attributes:
         checkpoint: where it ended; if it diverged, the last good moment.
-        losses: (S,) float32, mean of L_b over each step's fresh batch, before that step's update.
+        losses: (S,) float32, mean of L_b over each step's batch, before that step's update.
         grad_norms: (S,) float32, 2-norm of the whole parameter gradient.
         clipped_norms: (S,) float32, the same after clipping.
-        accuracies: (S,) float32 fraction correct, for a classification; else empty.
+        accuracies: (S,) float32 fraction of scored answers that are right; empty for a squared error.
         frames: the moments recorded, in order.
         diverged: None, or the sentence that says at which step what stopped being a number.
         seconds: wall time spent.
@@ -165,15 +174,21 @@ def _advance(
         arrays = {name: value.numpy().copy() for name, value in state.items()}
         return _checkpoint(experiment, step, parameters.numpy().copy(), arrays)
 
+    # A decoder is told the right symbols or not by chance; without dropout or a decoder nothing is left to chance.
+    noisy = bool(experiment.dropout) or TASKS[experiment.task].answers == "sequence"
     while steps is None or len(rows) < steps:
-        done = run_pass(experiment, parameters, training_batch(experiment, step))
+        noise = stream(experiment, NOISE_STREAM, step) if noisy else None
+        done = run_pass(experiment, parameters, training_batch(experiment, step), noise=noise)
         gradient = done.parameter_gradient
         loss, norm = float(done.losses.mean()), float(torch.linalg.vector_norm(gradient))
         if diverged := _not_a_number(step + 1, loss, norm, rows):
             break
         clipped = norm
-        if 0 < experiment.clip_norm < norm:
-            gradient.mul_(experiment.clip_norm / norm)
+        if experiment.clip_value:
+            gradient.clamp_(-experiment.clip_value, experiment.clip_value)
+            clipped = float(torch.linalg.vector_norm(gradient))
+        if 0 < experiment.clip_norm < clipped:
+            gradient.mul_(experiment.clip_norm / clipped)
             clipped = experiment.clip_norm
         before = parameters.clone(), {name: value.clone() for name, value in state.items()}
         _update(experiment, step + 1, parameters, gradient, state)
@@ -181,13 +196,13 @@ def _advance(
             parameters, state = before
             diverged = (
                 f"Step {step + 1}: the update carried a weight beyond the range of float32 "
-                f"(gradient norm {norm:.3g}, learning rate {experiment.learning_rate:g})."
+                f"(gradient norm {norm:.3g}, learning rate {learning_rate_at(experiment, step):.3g})."
             )
             break
         step += 1
         rows.append((loss, norm, clipped))
-        if done.correct is not None:
-            accuracies.append(float(done.correct.float().mean()))
+        if done.right is not None:
+            accuracies.append(float(done.right.mean()))
         late = seconds is not None and time.perf_counter() - began >= seconds
         if record_every and step % record_every == 0 and not (record_last and (late or len(rows) == steps)):
             frames.append(frame(here()))
@@ -217,17 +232,33 @@ def _not_a_number(step: int, loss: float, norm: float, rows: list[tuple[float, f
     return f"Step {step}: {what}{last}."
 
 
+def learning_rate_at(experiment: Experiment, step: int) -> float:
+    """The learning rate of training step `step` (0-based), by the schedule."""
+    done = min(step / experiment.steps, 1.0)
+    factor = {
+        "constant": 1.0,
+        "cosine": 0.5 * (1 + math.cos(math.pi * done)),  # Loshchilov & Hutter 2017, without restarts
+        "step": 1.0 if done < 0.5 else 0.1 if done < 0.75 else 0.01,
+    }[experiment.schedule]
+    return factor * experiment.learning_rate
+
+
 def _update(experiment: Experiment, count: int, p: Tensor, g: Tensor, state: dict[str, Tensor]) -> None:
     """One step of the optimizer, in place, as `torch.optim` does it. `count` is 1 on the first step."""
-    rate = experiment.learning_rate
+    rate, decay = learning_rate_at(experiment, count - 1), experiment.weight_decay
+    if decay and experiment.optimizer == "adamw":
+        p.mul_(1 - rate * decay)
+    elif decay:
+        g = g.add(p, alpha=decay)
     if experiment.optimizer == "sgd":
         p.sub_(g, alpha=rate)
-    elif experiment.optimizer == "momentum":
-        p.sub_(state["velocity"].mul_(MOMENTUM).add_(g), alpha=rate)
+    elif experiment.optimizer in ("momentum", "nesterov"):
+        velocity = state["velocity"].mul_(MOMENTUM).add_(g)
+        p.sub_(velocity if experiment.optimizer == "momentum" else g.add(velocity, alpha=MOMENTUM), alpha=rate)
     elif experiment.optimizer == "rmsprop":
         square = state["square"].mul_(RMSPROP_ALPHA).addcmul_(g, g, value=1 - RMSPROP_ALPHA)
         p.addcdiv_(g, square.sqrt().add_(EPSILON), value=-rate)
-    else:  # adam; Kingma & Ba 2015
+    else:  # adam, Kingma & Ba 2015; adamw, Loshchilov & Hutter 2019
         beta1, beta2 = ADAM_BETAS
         mean = state["mean"].lerp_(g, 1 - beta1)
         square = state["square"].mul_(beta2).addcmul_(g, g, value=1 - beta2)
@@ -242,3 +273,6 @@ def compile_ahead() -> None:
     """
     for cell in CELLS:
         advance(start(Experiment(cell=cell, hidden_size=2, length=4, batch_size=2)), steps=1)
+    for task in TASKS.values():
+        if task.answers == "labels":
+            advance(start(Experiment(task=task.name, hidden_size=2, length=task.shortest, batch_size=2)), steps=1)

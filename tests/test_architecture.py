@@ -20,7 +20,7 @@ from streamlit import config
 ROOT = Path(__file__).resolve().parents[1]
 PAGE_LINES = 120
 
-CORE = "errors arithmetic cells tasks experiment model torch_twin training tracing"
+CORE = "errors arithmetic cells tasks experiment recurrence scoring model torch_twin rollout training tracing"
 
 # Layer: (layers of rnnviz it may import, packages outside the standard library it may import).
 # A layer is a file or folder of rnnviz/, `rnnviz` itself (its __init__), `pages` or `app`. A new one needs a line here.
@@ -32,7 +32,10 @@ ARROWS: dict[str, tuple[str, str]] = {
     "cells": ("errors arithmetic loops", "numpy torch"),
     "tasks": ("errors arithmetic", "numpy torch"),
     "experiment": ("errors cells tasks", "pydantic"),
-    "model": ("errors arithmetic cells tasks experiment", "numpy torch"),
+    "recurrence": ("cells", "torch"),
+    "scoring": ("loops tasks", "numpy torch"),
+    "model": ("errors arithmetic cells tasks experiment recurrence scoring", "numpy torch"),
+    "rollout": ("errors cells tasks model", "numpy torch"),
     "torch_twin": ("errors arithmetic cells tasks experiment model", "numpy torch"),
     "tracing": (CORE, "numpy torch"),
     "training": (CORE, "numpy torch"),

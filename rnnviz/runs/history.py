@@ -81,11 +81,21 @@ class History:
             self._add_frame(frame(target))
         return target
 
-    def first_solved(self, yardstick: Yardstick) -> int | None:
-        """The first training step at which the running mean over a full window beats the yardstick."""
-        means = self.series(f"{yardstick.metric}_mean")[AVERAGED - 1 :]
-        good = means <= yardstick.value if yardstick.metric == "loss" else means >= yardstick.value
-        return int(np.argmax(good)) + AVERAGED if good.any() else None
+    def first_solved(self, yardstick: Yardstick, *, held_out: bool = False) -> int | None:
+        """The first training step at which the yardstick is reached, by examples that were not trained on.
+
+        Fresh batches are such examples: then it is the running mean over a full window. An exam, and for a fixed training
+        set the held-out examples, are looked at in the kept frames.
+        """
+        if yardstick.metric == "exam" or held_out:
+            name = "exam" if yardstick.metric == "exam" else f"held_out_{yardstick.metric}"
+            steps = np.array([f.step for f in self.frames])
+            values = np.array([f.scalars.get(name, np.nan) for f in self.frames])
+        else:
+            values = self.series(f"{yardstick.metric}_mean")[AVERAGED - 1 :]
+            steps = np.arange(AVERAGED, AVERAGED + len(values))
+        good = values <= yardstick.value if yardstick.metric == "loss" else values >= yardstick.value
+        return int(steps[np.argmax(good)]) if good.any() else None
 
     def _append(self, name: str, values: np.ndarray) -> None:
         if not len(values):

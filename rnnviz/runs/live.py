@@ -241,8 +241,9 @@ class LiveRun:
 
     def _judge(self) -> None:
         now = self.experiment
-        if self._solved_at is None or self._solved_at > self._checkpoint.step:
-            self._solved_at = self._history.first_solved(TASKS[now.task].solved(now.length, now.signal))
+        unsolved = self._solved_at is None or self._solved_at > self._checkpoint.step
+        if unsolved and (solved := TASKS[now.task].solved(now.setup)) is not None:
+            self._solved_at = self._history.first_solved(solved, held_out=now.examples > 0)
 
 
 class Registry:

@@ -20,7 +20,7 @@ def sample(rng: np.random.Generator, batch_size: int, setup: Setup) -> Batch:
 
 
 def describe(inputs: np.ndarray, target: np.ndarray) -> str:
-    """".31 + .84 = 1.15"."""
+    """ ".31 + .84 = 1.15"."""
     marked = inputs[inputs[:, 1] > 0, 0]
     return f"{' + '.join(f'{value:.2f}' for value in marked)} = {float(target[0]):.2f}"
 

@@ -106,6 +106,8 @@ class Task:
         defaults: `Experiment` field -> value this task starts with where the general default does not suit it.
         options: the `Experiment` fields that only some tasks have and this one does.
         leaks: whether a later input gives an answer away, so that a bidirectional network only has to look.
+        scored_from: `(setup) -> int`, for `answers="every"`: the first (0-based) step whose answer counts.
+        misfit: `(setup) -> (field, sentence)` where options are each right but do not go together, else None.
         exam: a test beyond the training examples.
         picture: how a page draws an input: values beside a marker, one-hot symbols over time, waves, words, the rows of an
             image, or numbers as a heat map.
@@ -129,5 +131,7 @@ class Task:
     defaults: Mapping[str, int | float | str] = field(default_factory=dict)
     options: tuple[str, ...] = ()
     leaks: bool = False
+    scored_from: Callable[[Setup], int] = lambda setup: 0
+    misfit: Callable[[Setup], tuple[str, str] | None] = lambda setup: None
     exam: Exam | None = None
     picture: Literal["marked", "symbols", "wave", "words", "image", "heat"] = "symbols"

@@ -90,7 +90,7 @@ def best_error(setup: Setup) -> float:
 
 
 def describe(inputs: np.ndarray, target: np.ndarray) -> str:
-    """"-.13, .05, .21, ... -> .33", the last forecast wanted."""
+    """ "-.13, .05, .21, ... -> .33", the last forecast wanted."""
     return f"{', '.join(f'{value:.2f}' for value in inputs[:, 0])} → {float(target[-1, 0]):.2f}"
 
 

@@ -22,7 +22,7 @@ def sample(rng: np.random.Generator, batch_size: int, setup: Setup) -> Batch:
 
 
 def describe(inputs: np.ndarray, target: np.ndarray) -> str:
-    """"acXbdYca... -> XY"."""
+    """ "acXbdYca... -> XY"."""
     return f"{''.join(SYMBOLS[k] for k in inputs.argmax(1))} → {CLASSES[int(target)]}"
 
 
