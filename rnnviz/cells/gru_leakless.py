@@ -32,7 +32,7 @@ def step(x: Tensor, state: Mapping[str, Tensor], w: Weights, activation: str) ->
 GRU_LEAKLESS = Cell(
     name="gru_leakless",
     title="GRU without its leak (a misprint)",
-    teaches="A misprint that drops z ⊙ h from the last line leaves no gate able to keep the old state.",
+    teaches="A misprint: with z ⊙ h gone from the last line, no gate can keep the old state.",
     citation="none: a misprint, found in tutorials, of the GRU of Cho et al. 2014 (v3)",
     states=("h",),
     blocks=("reset", "update", "candidate"),

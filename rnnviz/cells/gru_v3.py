@@ -29,7 +29,7 @@ def step(x: Tensor, state: Mapping[str, Tensor], w: Weights, activation: str) ->
 GRU_V3 = Cell(
     name="gru_v3",
     title="GRU v3 (reset first)",
-    teaches="The reset gate acts before the matrix, so one closed gate hides its unit's past from every candidate.",
+    teaches="The reset gate acts before the matrix, so a closed one leaves its unit out of every candidate's sum.",
     citation="Chung et al. 2014, Empirical Evaluation of Gated Recurrent Neural Networks on Sequence Modeling; "
     "Cho et al. 2014 (v3; Keras reset_after=False)",
     states=("h",),

@@ -29,7 +29,7 @@ def step(x: Tensor, state: Mapping[str, Tensor], w: Weights, activation: str) ->
 MGU = Cell(
     name="mgu",
     title="MGU (one gate)",
-    teaches="One gate is reset and update at once: a unit that keeps its value also hides it from every candidate.",
+    teaches="One gate is reset and update at once: a unit that keeps its value is also left out of every candidate's sum.",
     citation="Zhou et al. 2016, Minimal Gated Unit for Recurrent Neural Networks",
     states=("h",),
     blocks=("update", "candidate"),

@@ -2,8 +2,8 @@
 
 The forget gate is the sigmoid one of the paper's two. The gates returned are the stabilised i' and f'. Nothing is stored at
 first, so the paper's m starts at minus infinity: then n >= 1 from the first step on and c / n is never 0 / 0. Here m starts
-at 0 like every state, and `step` knows the beginning by n = 0. One head; the paper's convolution, group normalisation and
-projections belong to the block around the cell.
+at 0 like every state, and `step` knows the beginning by n = 0. Only c / n is read out, which m cancels from: dL/dm is 0 up
+to rounding. One head; the paper's convolution, group normalisation and projections belong to the block around the cell.
 """
 
 from __future__ import annotations
