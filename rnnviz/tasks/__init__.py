@@ -1,10 +1,29 @@
 """The registry of toy tasks: one file a task, one line here."""
 
 from rnnviz.tasks.adding import ADDING
-from rnnviz.tasks.base import Batch, Task, Yardstick
+from rnnviz.tasks.base import Batch, Exam, Setup, Task, Yardstick
 from rnnviz.tasks.forecast import FORECAST, SIGNALS
+from rnnviz.tasks.random_labels import RANDOM_LABELS
+from rnnviz.tasks.reverse import REVERSE
+from rnnviz.tasks.scanline import SCANLINE
+from rnnviz.tasks.sentiment import SENTIMENT
+from rnnviz.tasks.speech_ctc import SPEECH_CTC
 from rnnviz.tasks.temporal_order import TEMPORAL_ORDER
+from rnnviz.tasks.text import TEXT_TASK
 
-TASKS: dict[str, Task] = {task.name: task for task in (ADDING, TEMPORAL_ORDER, FORECAST)}
+TASKS: dict[str, Task] = {
+    task.name: task
+    for task in (
+        ADDING,
+        TEMPORAL_ORDER,
+        REVERSE,
+        FORECAST,
+        SENTIMENT,
+        TEXT_TASK,
+        SCANLINE,
+        SPEECH_CTC,
+        RANDOM_LABELS,
+    )
+}
 
-__all__ = ["SIGNALS", "TASKS", "Batch", "Task", "Yardstick"]
+__all__ = ["SIGNALS", "TASKS", "Batch", "Exam", "Setup", "Task", "Yardstick"]
