@@ -33,7 +33,8 @@ class Pass(NamedTuple):
         right: (B,) fraction of a sample's scored answers that are right; None for a squared error.
         attention: (S, T, B) weight of each input step in each of S answers; None without attention.
         parameter_gradient: flat, d(mean of L_b over the batch)/d(parameters).
-        last: (B,) the loss of each sample's last scored answer alone, still differentiable while `graph` is.
+        last: (B,) the loss of each sample's last scored answer alone; differentiable if the graph was kept.
+        leaves: the parameters by which `last` may be differentiated.
     """
 
     layers: list[Layer]
@@ -43,7 +44,12 @@ class Pass(NamedTuple):
     attention: Tensor | None
     parameter_gradient: Tensor
     last: Tensor
-    parameters: Tensor
+    leaves: list[Tensor]
+
+    @property
+    def top(self) -> Layer:
+        """The topmost layer of the encoder, forwards."""
+        return [layer for layer in self.layers if layer.name.isdigit()][-1]
 
 
 def stream(experiment: Experiment, purpose: int, index: int = 0) -> np.random.Generator:
@@ -258,11 +264,13 @@ def run_pass(
         reference: use the cells' reference equations even where there is a fast pass.
         keep_graph: allow a second way back, see `back_from_last_answer`.
     """
-    leaf = parameters.detach().requires_grad_()
-    network = _Network(experiment, leaf, noise, reference)
+    # Each named piece is a leaf of its own: cheaper than a way back through views into the flat vector.
+    leaves = {name: piece.requires_grad_() for name, piece in views(experiment, parameters.detach()).items()}
+    network = _Network(experiment, leaves, noise, reference)
     outputs = network.run(batch)
     scored = score(TASKS[experiment.task], outputs, batch)
-    (gradient,) = torch.autograd.grad(scored.losses.sum(), leaf, retain_graph=keep_graph)
+    found = torch.autograd.grad(scored.losses.sum(), list(leaves.values()), retain_graph=keep_graph)
+    gradient = torch.cat([piece.reshape(-1) for piece in found])
     return Pass(
         network.layers,
         outputs.detach().transpose(-1, -2),
@@ -271,7 +279,7 @@ def run_pass(
         None if network.attention is None else network.attention.detach(),
         gradient.div_(batch.inputs.shape[1]),
         scored.last,
-        leaf,
+        list(leaves.values()),
     )
 
 
@@ -280,7 +288,7 @@ def back_from_last_answer(done: Pass) -> None:
 
     Where every step answers, only this shows how far back learning reaches.
     """
-    torch.autograd.grad(done.last.sum(), done.parameters, retain_graph=True)
+    torch.autograd.grad(done.last.sum(), done.leaves, retain_graph=True)
 
 
 class Answer(NamedTuple):
@@ -294,7 +302,7 @@ class Answer(NamedTuple):
 def answer(experiment: Experiment, parameters: Tensor, batch: Batch) -> Answer:
     """Forward only: nothing recorded, no gradient."""
     with torch.no_grad():
-        network = _Network(experiment, parameters, None, False)
+        network = _Network(experiment, views(experiment, parameters), None, False)
         outputs = network.run(batch)
         return Answer(outputs.transpose(-1, -2), score(TASKS[experiment.task], outputs, batch), network.attention)
 
@@ -302,9 +310,10 @@ def answer(experiment: Experiment, parameters: Tensor, batch: Batch) -> Answer:
 class _Network:
     """The forward pass, as plain differentiable operations around the recurrent layers."""
 
-    def __init__(self, experiment: Experiment, parameters: Tensor, noise: np.random.Generator | None, reference: bool):
-        self.experiment, self.noise, self.reference = experiment, noise, reference
-        self.weights = views(experiment, parameters)
+    def __init__(
+        self, experiment: Experiment, weights: dict[str, Tensor], noise: np.random.Generator | None, reference: bool
+    ):
+        self.experiment, self.noise, self.reference, self.weights = experiment, noise, reference, weights
         self.layers: list[Layer] = []
         self.attention: Tensor | None = None
 

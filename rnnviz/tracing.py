@@ -19,7 +19,6 @@ from rnnviz.model import (
     answer,
     back_from_last_answer,
     decoder_layers,
-    encoder_layers,
     held_out_batch,
     probe_batch,
     reordered,
@@ -139,11 +138,10 @@ def trace(
         parameters = torch.tensor(checkpoint.parameters).double()
         done = run_pass(experiment, parameters, batch, keep_graph=many)
         by_name = {layer.name: _layer_trace(layer) for layer in done.layers}
-        top = encoder_layers(experiment)[-1 - experiment.bidirectional]
-        last = by_name[top].state_grads
+        last = by_name[done.top.name].state_grads
         if many:
             back_from_last_answer(done)
-            last = _layer_trace(next(layer for layer in done.layers if layer.name == top)).state_grads
+            last = _layer_trace(done.top).state_grads
     layers = [by_name[f"{k}"] for k in range(experiment.layers)]
     if experiment.bidirectional:
         layers = [replace(layer, reverse=by_name[f"{k}_reverse"]) for k, layer in enumerate(layers)]

@@ -101,6 +101,8 @@ class Slice:
         grad_norms: (S,) float32, 2-norm of the whole parameter gradient.
         clipped_norms: (S,) float32, the same after clipping.
         accuracies: (S,) float32 fraction of scored answers that are right; empty for a squared error.
+        state_grad_norms: for each step, if asked for: state name -> (T, B) float32, the 2-norm of every sample's total
+            gradient dL_b/d(state_t) in the top layer.
         frames: the moments recorded, in order.
         diverged: None, or the sentence that says at which step what stopped being a number.
         seconds: wall time spent.
@@ -111,6 +113,7 @@ class Slice:
     grad_norms: np.ndarray
     clipped_norms: np.ndarray
     accuracies: np.ndarray
+    state_grad_norms: list[dict[str, np.ndarray]]
     frames: list[Frame]
     diverged: str | None
     seconds: float
@@ -136,6 +139,7 @@ def advance(
     seconds: float | None = None,
     record_every: int | None = None,
     record_last: bool = True,
+    record_norms: bool = False,
 ) -> Slice:
     """Train onward from a checkpoint.
 
@@ -145,6 +149,7 @@ def advance(
         seconds: stop after the step during which this much wall time has passed. At least one of the two is needed.
         record_every: also record a frame after each training step whose number is a multiple of this.
         record_last: record a frame at the end.
+        record_norms: also keep the norm of every state's gradient, of every sample, at every training step.
 
     Raises:
         RnnvizError: if neither a number of steps nor a time is given, or one is not positive.
@@ -155,11 +160,16 @@ def advance(
         if value is not None and not value > 0:
             raise RnnvizError(f"`{name}` must be more than 0. Got {value}.")
     with one_thread(), flushed_denormals():
-        return _advance(checkpoint, steps, seconds, record_every, record_last)
+        return _advance(checkpoint, steps, seconds, record_every, record_last, record_norms)
 
 
 def _advance(
-    checkpoint: Checkpoint, steps: int | None, seconds: float | None, record_every: int | None, record_last: bool
+    checkpoint: Checkpoint,
+    steps: int | None,
+    seconds: float | None,
+    record_every: int | None,
+    record_last: bool,
+    record_norms: bool,
 ) -> Slice:
     began = time.perf_counter()
     experiment, step = checkpoint.experiment, checkpoint.step
@@ -167,6 +177,7 @@ def _advance(
     state = {name: torch.tensor(array) for name, array in checkpoint.optimizer_state.items()}
     rows: list[tuple[float, float, float]] = []
     accuracies: list[float] = []
+    state_grad_norms: list[dict[str, np.ndarray]] = []
     frames: list[Frame] = []
     diverged = None
 
@@ -203,6 +214,8 @@ def _advance(
         rows.append((loss, norm, clipped))
         if done.right is not None:
             accuracies.append(float(done.right.mean()))
+        if record_norms:
+            state_grad_norms.append(done.top.sample_norms())
         late = seconds is not None and time.perf_counter() - began >= seconds
         if record_every and step % record_every == 0 and not (record_last and (late or len(rows) == steps)):
             frames.append(frame(here()))
@@ -218,6 +231,7 @@ def _advance(
         grad_norms=norms,
         clipped_norms=clipped_norms,
         accuracies=np.array(accuracies, np.float32),
+        state_grad_norms=state_grad_norms,
         frames=frames,
         diverged=diverged,
         seconds=time.perf_counter() - began,

@@ -32,7 +32,7 @@ ARROWS: dict[str, tuple[str, str]] = {
     "cells": ("errors arithmetic loops", "numpy torch"),
     "tasks": ("errors arithmetic", "numpy torch"),
     "experiment": ("errors cells tasks", "pydantic"),
-    "recurrence": ("cells", "torch"),
+    "recurrence": ("cells loops", "numpy torch"),
     "scoring": ("loops tasks", "numpy torch"),
     "model": ("errors arithmetic cells tasks experiment recurrence scoring", "numpy torch"),
     "rollout": ("errors cells tasks model", "numpy torch"),
