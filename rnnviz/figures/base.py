@@ -31,8 +31,10 @@ def power_of_ten(log10_values: ArrayLike) -> Array:
 
 
 def maths(symbol: str) -> str:
-    """`h_t` or `c_{t-1}` as the italics and subscripts that plotly and HTML both understand."""
-    return "<i>" + re.sub(r"_\{([^}]*)\}|_(\w+)", lambda m: f"<sub>{m[1] or m[2]}</sub>", symbol) + "</i>"
+    r"""`h_t`, `c_{t-1}` or `\tilde h_t` as the italics and subscripts that plotly and HTML both understand."""
+    plain = re.sub(r"\\tilde (\w)", lambda m: f"{m[1]}\N{COMBINING TILDE}", symbol).replace("'", "′")
+    plain = re.sub(r"\\(Re|Im) ", lambda m: f"{m[1]}\N{NO-BREAK SPACE}", plain)
+    return "<i>" + re.sub(r"_\{([^}]*)\}|_(\w+)", lambda m: f"<sub>{m[1] or m[2]}</sub>", plain) + "</i>"
 
 
 def feed(**sources: Sequence[str]) -> dict[str, Any]:

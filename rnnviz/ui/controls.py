@@ -6,7 +6,9 @@ from typing import Any
 
 import streamlit as st
 
+from rnnviz.cells import CELLS
 from rnnviz.experiment import SETTINGS, Experiment, Setting
+from rnnviz.tasks import TASKS
 from rnnviz.ui import session
 
 GROUPS = ("Network", "Task", "Training")
@@ -44,8 +46,10 @@ def _control(name: str, setting: Setting, experiment: Experiment) -> None:
     st.session_state[key] = value
     label = f"{setting.label} ({setting.unit})" if setting.unit else setting.label
     common: dict[str, Any] = {"key": key, "help": setting.help, "on_change": _changed, "args": (name,)}
-    if setting.choices is not None:
-        titles = dict(setting.choices)
+    if isinstance(value, bool):
+        st.toggle(label, **common)
+    elif setting.choices is not None:
+        titles = {choice: title for choice, title in setting.choices.items() if _offered(name, choice, experiment)}
         if len(titles) <= 3 and sum(map(len, titles.values())) <= WIDEST_ROW:
             st.segmented_control(
                 label, list(titles), format_func=titles.__getitem__, required=True, width="stretch", **common
@@ -54,12 +58,23 @@ def _control(name: str, setting: Setting, experiment: Experiment) -> None:
             st.selectbox(label, list(titles), format_func=titles.__getitem__, **common)
     elif setting.ticks:
         # A link may bring a value between the ticks; it stays on offer as long as it is in use.
-        st.select_slider(label, sorted({*setting.ticks, value}), format_func=_tick, **common)
+        ticks = [tick for tick in setting.ticks if _offered(name, tick, experiment)]
+        st.select_slider(label, sorted({*ticks, value}), format_func=_tick, **common)
     elif setting.highest - setting.lowest <= 100 * setting.step:
         kind = type(value)
         st.slider(label, kind(setting.lowest), kind(setting.highest), step=kind(setting.step), **common)
     else:
         st.number_input(label, int(setting.lowest), int(setting.highest), step=1, **common)
+
+
+def _offered(name: str, value: Any, experiment: Experiment) -> bool:
+    """Whether a control offers `value`: not where the cell or the task cannot take it at all."""
+    if name == "initialisation":
+        return value in CELLS[experiment.cell].initialisations
+    if name == "length":
+        task = TASKS[experiment.task]
+        return task.shortest <= value <= task.longest
+    return True
 
 
 def _tick(value: float) -> str:

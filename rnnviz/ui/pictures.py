@@ -22,10 +22,6 @@ from rnnviz.tracing import SHOWN_EXAMPLES, Frame, frame
 from rnnviz.training import start
 from rnnviz.ui.stage import Card, Readout, Section, Value
 
-SYMBOLS = {
-    "h": "h_t", "c": "c_t", "input": "i_t", "forget": "f_t", "output": "o_t",
-    "reset": "r_t", "update": "z_t", "candidate": "",
-}  # fmt: skip
 UNBOUNDED_LIMIT = 2.0  # colour limit of states that are not confined to (-1, 1); hover gives the true value
 
 
@@ -83,7 +79,7 @@ def _sections(experiment: Experiment, met: Extent, theme: Theme) -> tuple[Sectio
 def readouts(experiment: Experiment) -> tuple[Readout, ...]:
     """The numbers above the pictures."""
     task, T = TASKS[experiment.task], experiment.length
-    baseline = task.baseline(T, experiment.signal)
+    baseline = task.baseline(experiment.setup)
     said = [
         Readout(
             "loss",
@@ -139,8 +135,8 @@ def readouts(experiment: Experiment) -> tuple[Readout, ...]:
 
 def _loss(experiment: Experiment, met: Extent, theme: Theme) -> go.Figure:
     task = TASKS[experiment.task]
-    baseline = task.baseline(experiment.length, experiment.signal)
-    solved = task.solved(experiment.length, experiment.signal)
+    baseline = task.baseline(experiment.setup)
+    solved = task.solved(experiment.setup)
     by_accuracy = solved.metric == "accuracy"
     nothing = np.empty(0, np.float32)
     names = ("loss", "loss_mean", "accuracy", "accuracy_mean") if by_accuracy else ("loss", "loss_mean")
@@ -163,14 +159,14 @@ def _says(experiment: Experiment, first: Frame, theme: Theme) -> go.Figure:
     task, targets, said = TASKS[experiment.task], probe_batch(experiment).targets, first.channels["outputs"]
     if task.loss == "cross_entropy":
         return figures.prediction_classes(targets[:SHOWN_EXAMPLES], said, task.output_names, theme=theme)
-    if task.readout == "every":
-        scored = (task.scored_from(experiment.length, experiment.signal) + 1, experiment.length)
+    if task.answers == "every":
+        scored = (task.scored_from(experiment.setup) + 1, experiment.length)
         return figures.prediction_sequence(targets[:, 0, 0], said[:, 0], scored=scored, theme=theme)
     return figures.prediction_values(targets[:SHOWN_EXAMPLES, 0], said[:, 0], baseline_prediction=1.0, theme=theme)
 
 
 def _history(experiment: Experiment, first: Frame, met: Extent, theme: Theme) -> go.Figure:
-    every = TASKS[experiment.task].readout == "every"
+    every = TASKS[experiment.task].answers == "every"
     row = first.channels["grad.last.median" if every else "grad.h.median"]
     return figures.gradient_training_heatmap(
         row[None], np.array([0]), of_last_answer=every, extent=met.gradient, theme=theme
@@ -213,7 +209,7 @@ def _inside(experiment: Experiment, first: Frame, theme: Theme) -> tuple[Card, .
                     kind="signed",
                     limit=1.0 if bounded else UNBOUNDED_LIMIT,
                     name="hidden state" if state == "h" else "cell state",
-                    symbol=SYMBOLS[state],
+                    symbol=f"{cell.symbols[state]}_t",
                     channel=f"states.{state}",
                     theme=theme,
                 ),
@@ -228,7 +224,7 @@ def _inside(experiment: Experiment, first: Frame, theme: Theme) -> tuple[Card, .
                     first.channels[f"gates.{gate}"],
                     kind="signed" if signed else "gate",
                     name=gate if signed else f"{gate} gate",
-                    symbol=SYMBOLS[gate] or ("g_t" if cell.name == "lstm" else "n_t"),
+                    symbol=f"{cell.symbols[gate]}_t",
                     channel=f"gates.{gate}",
                     theme=theme,
                 ),

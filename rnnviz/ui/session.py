@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -13,6 +14,7 @@ from rnnviz.analysis import spectral_norm, spectral_radius
 from rnnviz.cells import CELLS
 from rnnviz.errors import RnnvizError
 from rnnviz.experiment import SETTINGS, Experiment
+from rnnviz.model import decoder_layers, encoder_layers
 from rnnviz.runs import LiveRun
 from rnnviz.tasks import TASKS
 from rnnviz.training import start
@@ -37,6 +39,7 @@ def current_run() -> LiveRun:
         notices.append(
             "That run is no longer on this server. This one starts afresh, with the settings the link names."
         )
+    notices += [_idle(name, wanted) for name in query if name in SETTINGS and not SETTINGS[name].applies(wanted)]
     notices += [
         f"{name} is no setting of an experiment; ignored."
         for name in query
@@ -49,6 +52,30 @@ def current_run() -> LiveRun:
     return run
 
 
+def _idle(name: str, experiment: Experiment) -> str:
+    """Why a field a link names does nothing: the chosen settings of which any other would give it a meaning."""
+    why = [
+        f"`{other}` is {getattr(experiment, other)}"
+        for other, setting in SETTINGS.items()
+        if any(SETTINGS[name].applies(experiment.model_copy(update={other: c})) for c in setting.choices or ())
+    ]
+    return f"`{name}` has no effect while {' and '.join(why) or 'the other settings are as they are'}."
+
+
+def steer(act: Callable[..., None], *args: Any) -> None:
+    """Let a visitor's click act on the run that is current when it arrives: the click before may have replaced it."""
+    heard()
+    act(current_run(), *args)
+
+
+def heard() -> None:
+    """The visitor goes on: what could not be honoured before has been read. Called first by everything they do.
+
+    Not by the script run that shows the sentences: that page may be thrown away half-drawn, when the run moves meanwhile.
+    """
+    st.session_state.notices = []
+
+
 def watch(run: LiveRun) -> None:
     """Let this session look at `run` from now on."""
     if "run" in st.session_state:
@@ -59,11 +86,16 @@ def watch(run: LiveRun) -> None:
 def change(**fields: Any) -> None:
     """Apply a change of the experiment: mid-run where that is possible, as a new run where it is not.
 
-    A change that breaks a rule is refused with its sentence and changes nothing.
+    A change that breaks a rule is refused with its sentence and changes nothing. But to another cell or task other fields
+    give way, each with its sentence: a list of choices that refuses most of them would be of no use.
     """
+    heard()
     run = current_run()
     try:
-        wanted = run.experiment.amend(**fields)
+        if fields.keys() & {"cell", "task"}:
+            wanted, st.session_state.notices = run.experiment.switch(**fields)
+        else:
+            wanted = run.experiment.amend(**fields)
         differs = wanted.differs_in(run.experiment)
         if differs - _live_fields():
             _replace(run, wanted, differs)
@@ -76,7 +108,6 @@ def change(**fields: Any) -> None:
 def _replace(old: LiveRun, wanted: Experiment, differs: set[str]) -> None:
     step = old.poll().step
     watch(registry().create(wanted))
-    st.session_state.notices = []
     if step:
         what = ", ".join(SETTINGS[name].label.lower() for name in SETTINGS if name in differs)
         st.session_state.replaced = (what, step, old)
@@ -119,17 +150,18 @@ def particulars(experiment: Experiment) -> str:
     """What this network starts with, measured from its initial weights rather than read off the settings."""
     cell, H = CELLS[experiment.cell], experiment.hidden_size
     first = start(experiment)
-    blocks = np.concatenate([first.weights[f"{k}.W_hh"].reshape(-1, H, H) for k in range(experiment.layers)])
-    rho, sigma = [spectral_radius(W) for W in blocks], [spectral_norm(W) for W in blocks]
-    many = "matrix" if len(blocks) == 1 else "matrices"
-    said = [
-        f"{len(first.parameters):,} parameters".replace(",", " "),
-        f"at the start: recurrent {many} ρ = {_range(rho)}, σ₁ = {_range(sigma)}",
-    ]
-    if cell.bias_field:
-        field, block = cell.bias_field
+    layers = encoder_layers(experiment) + decoder_layers(experiment)
+    said = [f"{len(first.parameters):,} parameters".replace(",", " ")]
+    if f"{layers[0]}.W_hh" in first.weights:
+        blocks = np.concatenate([first.weights[f"{k}.W_hh"].reshape(-1, H, H) for k in layers])
+        rho, sigma = [spectral_radius(W) for W in blocks], [spectral_norm(W) for W in blocks]
+        many = "matrix" if len(blocks) == 1 else "matrices"
+        said.append(f"at the start: recurrent {many} ρ = {_range(rho)}, σ₁ = {_range(sigma)}")
+    else:
+        said.append("no recurrent matrix")
+    for field, block in cell.bias_fields.items():
         row = cell.blocks.index(block) * H
-        bias = np.mean([first.weights[f"{k}.b"][row : row + H] for k in range(experiment.layers)])
+        bias = np.mean([first.weights[f"{k}.b"][row : row + H] for k in layers])
         said.append(f"mean {field.replace('_', ' ')} = {bias:.3g}")
     return " · ".join(said)
 

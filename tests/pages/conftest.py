@@ -56,7 +56,7 @@ class Visit:
     @property
     def controls(self) -> dict[str, Any]:
         """Field name -> its control in the sidebar."""
-        kinds = ("button_group", "select_slider", "slider", "selectbox", "number_input")
+        kinds = ("button_group", "select_slider", "slider", "selectbox", "number_input", "toggle")
         found = [element for kind in kinds for element in getattr(self.at.sidebar, kind)]
         return {element.key.removeprefix("control_"): element for element in found}
 
