@@ -1,78 +1,112 @@
-"""`step`, chained over layers and time, against PyTorch's own modules and against loops written from the textbook."""
+"""The network against PyTorch's own modules, and against loops over single units written from the textbook."""
 
-import math
+from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from rnnviz import CELLS, Experiment
-from rnnviz.model import layout, unroll, views
+from rnnviz.model import encoder_layers, run_pass, views
+from rnnviz.tasks import Batch
+from tests.plain import CLOSE, random_batch, random_parameters
 
 TWINS = [("rnn", "tanh"), ("rnn", "relu"), ("lstm", "tanh"), ("gru", "tanh")]
-T, B, H = 9, 3, 5
+T, B, H = 9, 4, 5
+WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
-def random_parameters(experiment: Experiment, seed: int = 0) -> Tensor:
-    size = sum(math.prod(shape) for shape in layout(experiment).values())
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(size, generator=generator, dtype=torch.float64).mul_(0.6).requires_grad_()
-
-
-def torch_module(experiment: Experiment, weights: dict[str, Tensor], width: int) -> nn.RNNBase:
+def torch_module(experiment: Experiment, weights: dict[str, Tensor]) -> nn.RNNBase:
     """PyTorch's recurrent module, in float64, with our weights put in by hand."""
-    H, layers = experiment.hidden_size, experiment.layers
+    H, width = experiment.hidden_size, weights["0.W_ih"].shape[1]
+    how: dict[str, Any] = {"bidirectional": experiment.bidirectional, "dtype": torch.float64}
     module: nn.RNNBase
     if experiment.cell == "rnn":
-        module = nn.RNN(width, H, layers, nonlinearity=experiment.activation)
+        module = nn.RNN(width, H, experiment.layers, nonlinearity=experiment.activation, **how)
     else:
-        module = {"lstm": nn.LSTM, "gru": nn.GRU}[experiment.cell](width, H, layers)
-    module.double()
+        module = {"lstm": nn.LSTM, "gru": nn.GRU}[experiment.cell](width, H, experiment.layers, **how)
     with torch.no_grad():
-        for k in range(layers):
-            getattr(module, f"weight_ih_l{k}").copy_(weights[f"{k}.W_ih"])
-            getattr(module, f"weight_hh_l{k}").copy_(weights[f"{k}.W_hh"])
-            getattr(module, f"bias_ih_l{k}").copy_(weights[f"{k}.b"])
-            bias_hh = getattr(module, f"bias_hh_l{k}").zero_()
+        for k in encoder_layers(experiment):
+            W_ih, W_hh, b_ih, b_hh = (getattr(module, f"{name}_l{k}") for name in WEIGHTS)
+            W_ih.copy_(weights[f"{k}.W_ih"])
+            W_hh.copy_(weights[f"{k}.W_hh"])
+            b_ih.copy_(weights[f"{k}.b"])
+            b_hh.zero_()
             if experiment.cell == "gru":
-                bias_hh[2 * H :] = weights[f"{k}.b_hn"]
+                b_hh[2 * H :] = weights[f"{k}.b_hn"]
     return module
 
 
+def states_of(module: nn.RNNBase, batch: Batch) -> tuple[Tensor, Tensor]:
+    """(T, B, D) top states, zero in the padding, and (B, D) each direction's own last state."""
+    inputs = torch.from_numpy(batch.inputs)
+    if batch.lengths is None:
+        top, last = module(inputs)
+    else:
+        packed = nn.utils.rnn.pack_padded_sequence(inputs, torch.from_numpy(batch.lengths), enforce_sorted=False)
+        run, last = module(packed)
+        top, _ = nn.utils.rnn.pad_packed_sequence(run, total_length=len(inputs))
+    h = last[0] if isinstance(last, tuple) else last
+    return top, torch.cat([h[-2], h[-1]], 1) if module.bidirectional else h[-1]
+
+
 @pytest.mark.parametrize(("cell", "activation"), TWINS)
-@pytest.mark.parametrize("layers", [1, 2, 3])
-def test_states_outputs_and_all_gradients_equal_pytorch(cell: str, activation: str, layers: int) -> None:
-    experiment = Experiment(cell=cell, activation=activation, layers=layers, hidden_size=H, task="forecast")
-    parameters = random_parameters(experiment)
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("reference", [False, True])
+@pytest.mark.parametrize(("layers", "answers"), [(1, "last"), (2, "mean"), (3, "every")])
+def test_states_outputs_and_all_gradients_equal_pytorch(
+    cell: str, activation: str, bidirectional: bool, padded: bool, reference: bool, layers: int, answers: str
+) -> None:
+    experiment = Experiment(
+        cell=cell,
+        activation=activation,
+        layers=layers,
+        hidden_size=H,
+        bidirectional=bidirectional,
+        task="forecast" if answers == "every" else "adding",
+        readout="last" if answers == "every" else answers,
+    )
+    parameters, batch = random_parameters(experiment), random_batch(experiment.task, T, B, 1, padded=padded)
+    done = run_pass(experiment, parameters, batch, reference=reference)
+    gradient = views(experiment, done.parameter_gradient)
+
     weights = views(experiment, parameters)
-    inputs = torch.randn(T, B, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    pull = torch.randn(T, B, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    module = torch_module(experiment, weights)
+    readout_W, readout_b = (weights[f"readout.{name}"].clone().requires_grad_() for name in "Wb")
+    top, last = states_of(module, batch)
+    targets = torch.from_numpy(batch.targets)
+    if answers == "every":
+        said = top @ readout_W.T + readout_b
+        counted = torch.ones(T, B) if batch.scored is None else torch.from_numpy(batch.scored)
+        losses = torch.stack([(said[:, b] - targets[:, b])[counted[:, b] > 0].square().mean() for b in range(B)])
+    else:
+        ends = torch.full((B, 1), T) if batch.lengths is None else torch.from_numpy(batch.lengths)[:, None]
+        said = (last if answers == "last" else top.sum(0) / ends) @ readout_W.T + readout_b
+        losses = (said - targets).square().mean(1)
+    losses.mean().backward()
 
-    steps, outputs = unroll(experiment, parameters, inputs)
-    (outputs * pull).sum().backward()
-    gradient = views(experiment, parameters.grad)
-
-    module = torch_module(experiment, weights, 1)
-    top, _ = module(inputs)
-    readout_W = weights["readout.W"].detach().clone().requires_grad_()
-    readout_b = weights["readout.b"].detach().clone().requires_grad_()
-    said = top @ readout_W.T + readout_b
-    (said * pull).sum().backward()
-
-    close = {"rtol": 1e-10, "atol": 1e-10}
-    torch.testing.assert_close(torch.stack([step.state["h"] for step in steps[-1]]), top, **close)
-    torch.testing.assert_close(outputs, said, **close)
-    torch.testing.assert_close(gradient["readout.W"], readout_W.grad, **close)
-    torch.testing.assert_close(gradient["readout.b"], readout_b.grad, **close)
-    for k in range(layers):
-        torch.testing.assert_close(gradient[f"{k}.W_ih"], getattr(module, f"weight_ih_l{k}").grad, **close)
-        torch.testing.assert_close(gradient[f"{k}.W_hh"], getattr(module, f"weight_hh_l{k}").grad, **close)
-        torch.testing.assert_close(gradient[f"{k}.b"], getattr(module, f"bias_ih_l{k}").grad, **close)
+    inside = torch.ones(T, B, dtype=torch.bool)
+    if batch.lengths is not None:
+        inside = torch.arange(T)[:, None] < torch.from_numpy(batch.lengths)
+    own = done.layers[-1 - bidirectional].tape.states["h"][1:].transpose(1, 2)
+    torch.testing.assert_close(own[inside], top.detach()[..., :H][inside], **CLOSE)
+    torch.testing.assert_close(done.losses, losses.detach(), **CLOSE)
+    found, wanted = done.outputs, said.detach()
+    if answers == "every":
+        found, wanted = found[inside], wanted[inside]
+    torch.testing.assert_close(found, wanted, **CLOSE)
+    torch.testing.assert_close(gradient["readout.W"], readout_W.grad, **CLOSE)
+    torch.testing.assert_close(gradient["readout.b"], readout_b.grad, **CLOSE)
+    for k in encoder_layers(experiment):
+        W_ih, W_hh, b_ih, b_hh = (getattr(module, f"{name}_l{k}").grad for name in WEIGHTS)
+        torch.testing.assert_close(gradient[f"{k}.W_ih"], W_ih, **CLOSE)
+        torch.testing.assert_close(gradient[f"{k}.W_hh"], W_hh, **CLOSE)
+        torch.testing.assert_close(gradient[f"{k}.b"], b_ih, **CLOSE)
         if cell == "gru":
-            torch.testing.assert_close(gradient[f"{k}.b_hn"], getattr(module, f"bias_hh_l{k}").grad[2 * H :], **close)
-    assert all(value.abs().max() > 1e-6 for value in gradient.values()), "nothing compared would prove nothing"
+            torch.testing.assert_close(gradient[f"{k}.b_hn"], b_hh[2 * H :], **CLOSE)
+    if activation != "relu":  # whose units may all be dead in one of many small layers
+        assert all(value.abs().max() > 1e-6 for value in gradient.values()), "nothing compared would prove nothing"
 
 
 def test_every_cell_with_a_module_in_pytorch_is_compared_with_it() -> None:
@@ -81,17 +115,17 @@ def test_every_cell_with_a_module_in_pytorch_is_compared_with_it() -> None:
 
 @pytest.mark.parametrize("activation", ["sigmoid", "linear"])
 @pytest.mark.parametrize("layers", [1, 2, 3])
-def test_activations_pytorch_lacks_equal_a_loop_over_single_units(activation: str, layers: int) -> None:
+@pytest.mark.parametrize("reference", [False, True])
+def test_activations_pytorch_lacks_equal_a_loop_over_single_units(
+    activation: str, layers: int, reference: bool
+) -> None:
     experiment = Experiment(cell="rnn", activation=activation, layers=layers, hidden_size=3, task="adding")
-    parameters = random_parameters(experiment)
-    weights = views(experiment, parameters)
-    inputs = torch.randn(5, 2, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    _, outputs = unroll(experiment, parameters, inputs)
-    outputs.sum().backward()
-    gradient = parameters.grad
+    parameters, batch = random_parameters(experiment), random_batch("adding", 5, 2)
+    done = run_pass(experiment, parameters, batch, reference=reference)
 
-    plain = parameters.detach().clone().requires_grad_()
+    plain = parameters.clone().requires_grad_()
     w = views(experiment, plain)
+    inputs, targets = torch.from_numpy(batch.inputs), torch.from_numpy(batch.targets)
     said = []
     for b in range(2):
         sequence = [[inputs[t, b, i] for i in range(2)] for t in range(5)]
@@ -107,19 +141,7 @@ def test_activations_pytorch_lacks_equal_a_loop_over_single_units(activation: st
                 h = [1 / (1 + torch.exp(-value)) if activation == "sigmoid" else value for value in a]
                 sequence[t] = h
         said.append(sum(w["readout.W"][0, j] * h[j] for j in range(3)) + w["readout.b"][0])
-    sum(said).backward()
+    torch.stack([(said[b] - targets[b, 0]) ** 2 for b in range(2)]).mean().backward()
 
-    torch.testing.assert_close(outputs[:, 0], torch.stack(said), rtol=1e-10, atol=1e-10)
-    torch.testing.assert_close(gradient, plain.grad, rtol=1e-10, atol=1e-10)
-    assert weights["0.W_hh"].abs().min() > 0
-
-
-@given(st.sampled_from(list(CELLS)), st.integers(0, 3), st.integers(1, 4))
-def test_samples_do_not_see_one_another(cell: str, seed: int, batch: int) -> None:
-    experiment = Experiment(cell=cell, hidden_size=3, task="forecast", length=8)
-    parameters = random_parameters(experiment, seed).detach()
-    inputs = torch.randn(4, batch, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-    _, together = unroll(experiment, parameters, inputs)
-    for b in range(batch):
-        _, alone = unroll(experiment, parameters, inputs[:, b : b + 1])
-        torch.testing.assert_close(together[:, b], alone[:, 0], rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(done.outputs[:, 0], torch.stack(said).detach(), **CLOSE)
+    torch.testing.assert_close(done.parameter_gradient, plain.grad, **CLOSE)
