@@ -16,7 +16,7 @@ class Setup(NamedTuple):
         length: T, time steps of the (longest) input sequence.
         signal: forecast: one of SIGNALS.
         horizon: forecast: how many steps ahead.
-        noise: latch: standard deviation of what is added to every input; scanline: of every pixel.
+        noise: latch: standard deviation of every input but the first; scanline: of what is added to every pixel.
         gap: flip_flop: mean steps between pulses of one bit; sentiment: neutral words between "not" and what it turns
             round; speech_ctc: mean frames a label lasts.
     """
