@@ -31,23 +31,23 @@ def sample(rng: np.random.Generator, batch_size: int, setup: Setup) -> Batch:
     Lengths are uniform from the shortest that holds all of it to T.
     """
     length, gap, every = setup.length, setup.gap, np.arange(batch_size)
-    lengths = rng.integers(gap + 3, length + 1, batch_size)
+    dice = rng.random((8, batch_size))  # one draw for all: each call has its price
+    lengths = gap + 3 + (dice[0] * (length - gap - 2)).astype(np.int64)
     # A judgement takes one place, the other one place for itself, one for "not" and the gap between: as if the text had
     # gap + 1 places fewer, in which the two judgements lie anywhere. Reviews without "not" are laid out no differently.
     places = lengths - gap - 1
-    one = rng.integers(0, places)
-    other = rng.integers(0, places - 1)
+    one, other = (dice[1] * places).astype(np.int64), (dice[2] * (places - 1)).astype(np.int64)
     other += other >= one
-    label, turned_first = rng.integers(0, 2, (2, batch_size))
-    turned = rng.random(batch_size) < TURNED
-    first, second = np.minimum(one, other), np.maximum(one, other) + gap + 1
-    negation = np.where(turned_first, first, second - gap - 1)
-    first += turned_first * (gap + 1)
-    said = rng.integers(0, len(POSITIVE), (2, batch_size)) + len(NEGATIVE) * label
-    opposite = said + np.where(label, -len(NEGATIVE), len(NEGATIVE))
+    first, second = np.minimum(one, other), np.maximum(one, other)
+    turns_first, turned, label = dice[3] < 0.5, dice[4] < TURNED, (dice[5] < 0.5).astype(np.int64)
+    negation = np.where(turns_first, first, second)
+    first += turns_first * (gap + 1)
+    second += gap + 1
+    said = (dice[6:] * len(POSITIVE)).astype(np.int64)  # (2, B), which word of its kind
+    praised = np.stack([label ^ (turned & turns_first), label ^ (turned & ~turns_first)])
+    said += len(NEGATIVE) * praised
     words = rng.integers(len(NEGATIVE) + len(POSITIVE), NOT, (length, batch_size))  # (T, B)
-    words[first, every] = np.where(turned & (turned_first == 1), opposite[0], said[0])
-    words[second, every] = np.where(turned & (turned_first == 0), opposite[1], said[1])
+    words[first, every], words[second, every] = said
     words[negation[turned], every[turned]] = NOT
     words[np.arange(length)[:, None] >= lengths] = len(WORDS)
     return Batch(_ONE_HOT.take(words, 0), label, lengths)  # (T, B, I), (B,)

@@ -73,7 +73,7 @@ def sample(rng: np.random.Generator, batch_size: int, setup: Setup) -> Batch:
     noise -= np.float32(0.5)
     noise *= np.float32(np.sqrt(12) * NOISE)
     inputs += noise
-    inputs *= (np.arange(length)[:, None] < lengths)[..., None]
+    inputs[np.arange(length)[:, None] >= lengths] = 0
     targets = labels[: counts.max()]
     return Batch(inputs, np.where(np.arange(len(targets))[:, None] < counts, targets, -1), lengths)
 
