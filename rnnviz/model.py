@@ -93,7 +93,7 @@ def probe_batch(experiment: Experiment) -> Batch:
 
 
 def held_out_batch(experiment: Experiment) -> Batch:
-    """Fixed examples that no training step ever sees."""
+    """Fixed examples drawn independently of all training; a task with few possible examples may repeat one by chance."""
     return TASKS[experiment.task].sample(stream(experiment, HELD_OUT_STREAM), HELD_OUT_SIZE, experiment.setup)
 
 

@@ -79,13 +79,16 @@ def write(
     Temperature 0 takes the likeliest. One-hot inputs and outputs must name the same symbols.
 
     Raises:
-        RnnvizError: if inputs and outputs differ in number, or the temperature is negative.
+        RnnvizError: if inputs and outputs are not the same symbols, there is nothing to start from, or the temperature is
+            negative.
     """
-    if temperature < 0:
+    if not temperature >= 0:  # also true for NaN
         raise RnnvizError(f"`temperature` must be at least 0. Got {temperature:g}.")
-    reader, said = Reader(checkpoint), np.zeros(0)
-    if len(TASKS[checkpoint.experiment.task].input_names) != len(TASKS[checkpoint.experiment.task].output_names):
-        raise RnnvizError(f"`write` needs a next-symbol task. Got {checkpoint.experiment.task}.")
+    reader, said, task = Reader(checkpoint), np.zeros(0), TASKS[checkpoint.experiment.task]
+    if task.loss != "cross_entropy" or task.input_names != task.output_names:
+        raise RnnvizError(f"`write` needs a next-symbol task. Got {task.name}.")
+    if not len(start):
+        raise RnnvizError("`start` must hold at least one symbol. Got none.")
     for x in start:
         said = reader.read(x)
     for _ in range(steps):

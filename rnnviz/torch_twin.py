@@ -32,7 +32,8 @@ class TorchTwin(nn.Module):
         task, H, I = TASKS[experiment.task], experiment.hidden_size, len(TASKS[experiment.task].input_names)
         self.readout_of = experiment.readout if task.answers == "once" else "every"
         both: dict[str, Any] = {"bidirectional": experiment.bidirectional, "dtype": dtype}
-        beyond = [name for name in ("residual", "layer_norm") if getattr(experiment, name)]
+        beyond = ["residual"] if experiment.residual and experiment.layers > 1 else []
+        beyond += ["layer_norm"] if experiment.layer_norm else []
         if task.answers == "sequence" or self.readout_of == "attention":
             beyond.append("readout" if task.answers == "once" else "task")
         if beyond:

@@ -239,18 +239,18 @@ def assert_agrees(done: Pass, samples: list[Sample], leaf: Tensor, *, last: bool
     experiment, B = samples[0].experiment, len(samples)
     assert [layer.name for layer in done.layers] == [*encoder_layers(experiment), *decoder_layers(experiment)]
     torch.stack([sample.loss for sample in samples]).sum().backward(retain_graph=last)  # each sample's own loss
-    torch.testing.assert_close(done.parameter_gradient, leaf.grad / B, **CLOSE)
+    torch.testing.assert_close(done.parameter_gradient, _gradient(leaf) / B, **CLOSE)
     for b, sample in enumerate(samples):
         n = len(sample.outputs)
         said = done.outputs[b] if sample.task.answers == "once" else done.outputs[:n, b]
         torch.testing.assert_close(said, sample.outputs.detach(), **CLOSE)
         torch.testing.assert_close(done.losses[b], sample.loss.detach(), **CLOSE)
         torch.testing.assert_close(done.last[b].detach(), sample.last.detach(), **CLOSE)
-        if sample.task.loss == "mse":
-            assert done.right is None
-        else:
-            assert float(done.right[b]) == float(np.float64(sample.right)) or abs(done.right[b] - sample.right) < 1e-12
-        if sample.looks:
+        assert (done.right is None) == (sample.task.loss == "mse")
+        if done.right is not None:
+            assert abs(float(done.right[b]) - sample.right) < 1e-12
+        assert (done.attention is None) == (not sample.looks)
+        if done.attention is not None:
             S, T = sample.attention.shape
             torch.testing.assert_close(done.attention[:, :T, b], sample.attention.detach(), **CLOSE)
             assert not done.attention[:, T:, b].any()
