@@ -8,15 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from rnnviz.cells.base import ACTIVATIONS, Cell, Start, Step, Weights, input_shapes
+from rnnviz.cells.base import ACTIVATIONS, Cell, FastPass, Start, Step, Weights, input_shapes
+from rnnviz.cells.rnn import backward, forward
 
 
 def step(x: Tensor, state: Mapping[str, Tensor], w: Weights, activation: str) -> Step:
     """x (B, I), state h (B, H) -> the next state."""
     a = x @ w["W_ih"].T + w["u"] * state["h"] + w["b"]  # (B, H)
     return Step({"h": ACTIVATIONS[activation](a)}, {}, {"hidden": a})
+
+
+def join(w: Weights) -> Tensor:
+    """As an Elman network whose recurrent matrix is diagonal."""
+    return torch.cat([torch.diag(w["u"]), w["W_ih"], w["b"][:, None]], 1)
+
+
+def split(joined: Tensor, H: int) -> dict[str, Tensor]:
+    return {"W_ih": joined[:, H:-1], "b": joined[:, -1], "u": joined[:, :H].diagonal()}
 
 
 def within_bounds(start: Start) -> np.ndarray:
@@ -40,4 +51,5 @@ INDRNN = Cell(
     own_start={"u": within_bounds},
     step=step,
     shapes=input_shapes(1, u=1),
+    fast=FastPass(forward, backward, join, split),
 )

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from rnnviz.cells.base import Cell, Step, Weights, input_shapes
+from rnnviz.cells.base import Cell, FastPass, Gradients, Step, Tape, Weights, input_shapes
+from rnnviz.loops import Array, loop
 
 
 def step(x: Tensor, state: Mapping[str, Tensor], w: Weights, activation: str) -> Step:
@@ -19,6 +20,54 @@ def step(x: Tensor, state: Mapping[str, Tensor], w: Weights, activation: str) ->
         {"update": z, "candidate": candidate},
         {"update": a_z, "candidate": candidate},
     )
+
+
+def join(w: Weights) -> Tensor:
+    """What multiplies the state is zero: the gates do not read it."""
+    rows = len(w["b"])
+    return torch.cat([w["b"].new_zeros(rows, rows // 2), w["W_ih"], w["b"][:, None]], 1)
+
+
+def split(joined: Tensor, H: int) -> dict[str, Tensor]:
+    return {"W_ih": joined[:, H:-1], "b": joined[:, -1]}
+
+
+def forward(z: Tensor, W: Tensor, activation: str) -> Tape:
+    H = len(W) // 2
+    a_z, candidate = torch.matmul(W[:, H:], z[:-1, H:]).chunk(2, dim=1)  # (T, H, B) each, all steps at once
+    update = torch.sigmoid(a_z)
+    carry_on(z.numpy(), (1 - update).numpy(), (update * candidate).numpy())
+    return Tape({"h": z[:, :H]}, {"update": update, "candidate": candidate}, {})
+
+
+def backward(tape: Tape, W: Tensor, activation: str, direct: Tensor, window: int) -> Gradients:
+    update, candidate = tape.gates["update"], tape.gates["candidate"]
+    delta = direct.clone()
+    carry_back(delta.numpy(), (1 - update).numpy(), window)
+    to_z = delta * (candidate - tape.states["h"][:-1]) * update * (1 - update)
+    to_candidate = delta * update
+    rows = torch.cat([to_z, to_candidate], 1).transpose(0, 1)
+    return Gradients({"h": delta}, {"update": to_z, "candidate": to_candidate}, rows)
+
+
+@loop
+def carry_on(z: Array, keep: Array, new: Array) -> None:
+    # h_t = keep_t h_{t-1} + new_t; keep, new (T, H, B); h lies in the first H rows of z (T + 1, K, B)
+    n = keep[0].size
+    for t in range(len(keep)):
+        h_past, h, kept, added = z[t].ravel(), z[t + 1].ravel(), keep[t].ravel(), new[t].ravel()
+        for k in range(n):
+            h[k] = kept[k] * h_past[k] + added[k]
+
+
+@loop
+def carry_back(delta: Array, keep: Array, window: int) -> None:
+    # delta (T, H, B) comes with what each h_t receives directly and leaves with all it receives
+    for t in range(len(delta) - 2, -1, -1):
+        if window == 0 or (t + 1) % window != 0:  # truncated: nothing comes from beyond
+            d, later, kept = delta[t].ravel(), delta[t + 1].ravel(), keep[t + 1].ravel()
+            for k in range(d.size):
+                d[k] += kept[k] * later[k]
 
 
 MINGRU = Cell(
@@ -43,4 +92,5 @@ MINGRU = Cell(
     keepers={"update": -1},
     step=step,
     shapes=input_shapes(2),
+    fast=FastPass(forward, backward, join, split),
 )

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from rnnviz.cells.base import Cell, Step, Weights, input_shapes
+from rnnviz.cells.base import Cell, FastPass, Gradients, Step, Tape, Weights, input_shapes
+from rnnviz.cells.mingru import carry_back, carry_on, split
 
 
 def step(x: Tensor, state: Mapping[str, Tensor], w: Weights, activation: str) -> Step:
@@ -21,6 +22,33 @@ def step(x: Tensor, state: Mapping[str, Tensor], w: Weights, activation: str) ->
         {"input": i, "forget": f, "candidate": candidate},
         {"input": a_i, "forget": a_f, "candidate": candidate},
     )
+
+
+def join(w: Weights) -> Tensor:
+    """What multiplies the state is zero: the gates do not read it."""
+    rows = len(w["b"])
+    return torch.cat([w["b"].new_zeros(rows, rows // 3), w["W_ih"], w["b"][:, None]], 1)
+
+
+def forward(z: Tensor, W: Tensor, activation: str) -> Tape:
+    H = len(W) // 3
+    a = torch.matmul(W[:, H:], z[:-1, H:])  # (T, 3H, B), all steps at once
+    a_i, a_f, candidate = a.chunk(3, dim=1)
+    odds = logsigmoid(a_f) - logsigmoid(a_i)
+    f, i = torch.sigmoid(odds), torch.sigmoid(-odds)
+    carry_on(z.numpy(), f.numpy(), (i * candidate).numpy())
+    return Tape({"h": z[:, :H]}, {"input": i, "forget": f, "candidate": candidate}, {"a": a})
+
+
+def backward(tape: Tape, W: Tensor, activation: str, direct: Tensor, window: int) -> Gradients:
+    i, f, candidate = (tape.gates[name] for name in MINLSTM.blocks)
+    delta = direct.clone()
+    carry_back(delta.numpy(), f.numpy(), window)
+    to_odds = delta * (tape.states["h"][:-1] - candidate) * f * i
+    a_i, a_f, _ = tape.extra["a"].chunk(3, dim=1)
+    to_blocks = (-to_odds * torch.sigmoid(-a_i), to_odds * torch.sigmoid(-a_f), delta * i)
+    rows = torch.cat(to_blocks, 1).transpose(0, 1)
+    return Gradients({"h": delta}, dict(zip(MINLSTM.blocks, to_blocks, strict=True)), rows)
 
 
 MINLSTM = Cell(
@@ -50,4 +78,5 @@ MINLSTM = Cell(
     keepers={"forget": 1, "input": -1},
     step=step,
     shapes=input_shapes(3),
+    fast=FastPass(forward, backward, join, split),
 )
