@@ -276,6 +276,8 @@ def frame(checkpoint: Checkpoint) -> Frame:
         channels["held_out"] = np.array(
             [scalars["held_out_loss"], scalars.get("held_out_accuracy", np.nan)], np.float32
         )
+    if "exam" in scalars:
+        channels["exam"] = np.array([scalars["exam"]], np.float32)
     drawn = np.concatenate([values for name, values in channels.items() if name.startswith("grad.")])
     drawn = drawn[np.isfinite(drawn)]
     if len(drawn):  # what an axis has to hold, log10

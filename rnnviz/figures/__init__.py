@@ -10,42 +10,76 @@ from collections.abc import Callable
 import plotly.graph_objects as go
 
 from rnnviz.figures.gradients import gradient_norm_plot, gradient_training_heatmap
-from rnnviz.figures.inputs import input_marked_values, input_symbols, input_wave
+from rnnviz.figures.inputs import input_heat, input_images, input_marked_values, input_symbols, input_wave
 from rnnviz.figures.legend import legend_html
-from rnnviz.figures.loss import loss_curve
-from rnnviz.figures.predictions import prediction_classes, prediction_sequence, prediction_values
+from rnnviz.figures.loss import Exam, loss_curve
+from rnnviz.figures.marks import mark_phases, mark_windows
+from rnnviz.figures.predictions import prediction_classes, prediction_values
+from rnnviz.figures.sequences import (
+    attention_map,
+    prediction_future,
+    prediction_labels,
+    prediction_probability,
+    prediction_sequence,
+    prediction_symbols,
+)
 from rnnviz.figures.theme import FLOAT32_FLOOR, PLOTLY_CONFIG, Theme, palette, template
 from rnnviz.figures.units import unit_heatmap
+from rnnviz.figures.words import input_words, prediction_words
 
 FIGURES: dict[str, Callable[..., go.Figure]] = {
-    "loss_curve": loss_curve,
-    "gradient_norm_plot": gradient_norm_plot,
-    "gradient_training_heatmap": gradient_training_heatmap,
-    "unit_heatmap": unit_heatmap,
-    "input_marked_values": input_marked_values,
-    "input_symbols": input_symbols,
-    "input_wave": input_wave,
-    "prediction_values": prediction_values,
-    "prediction_classes": prediction_classes,
-    "prediction_sequence": prediction_sequence,
+    figure.__name__: figure
+    for figure in (
+        loss_curve,
+        gradient_norm_plot,
+        gradient_training_heatmap,
+        unit_heatmap,
+        input_marked_values,
+        input_symbols,
+        input_wave,
+        input_heat,
+        input_images,
+        input_words,
+        prediction_values,
+        prediction_classes,
+        prediction_sequence,
+        prediction_probability,
+        prediction_symbols,
+        prediction_labels,
+        prediction_future,
+        prediction_words,
+        attention_map,
+    )
 }
 
 __all__ = [
     "FIGURES",
     "FLOAT32_FLOOR",
     "PLOTLY_CONFIG",
+    "Exam",
     "Theme",
+    "attention_map",
     "gradient_norm_plot",
     "gradient_training_heatmap",
+    "input_heat",
+    "input_images",
     "input_marked_values",
     "input_symbols",
     "input_wave",
+    "input_words",
     "legend_html",
     "loss_curve",
+    "mark_phases",
+    "mark_windows",
     "palette",
     "prediction_classes",
+    "prediction_future",
+    "prediction_labels",
+    "prediction_probability",
     "prediction_sequence",
+    "prediction_symbols",
     "prediction_values",
+    "prediction_words",
     "template",
     "unit_heatmap",
 ]

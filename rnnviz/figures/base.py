@@ -57,6 +57,13 @@ def time_axis(steps: int) -> dict[str, Any]:
     } | ({"dtick": 1, "tick0": 1} if steps <= 12 else {})
 
 
+def stacked(rows: int, gap: float = 0.08) -> list[tuple[str, list[float]]]:
+    """Name and domain of the y axes of pictures one above the other, the first on top."""
+    high = (1 - gap * (rows - 1)) / rows
+    tops = [1 - k * (high + gap) for k in range(rows)]
+    return [(f"yaxis{k + 1 if k else ''}", [max(top - high, 0.0), top]) for k, top in enumerate(tops)]
+
+
 def framed(theme: Theme) -> dict[str, Any]:
     """Axis settings that draw a thin frame round a heat map, whose neutral colour is the panel's own."""
     return {"showline": True, "mirror": True, "linecolor": look.palette(theme).frame, "linewidth": 1, "showgrid": False}
@@ -80,6 +87,22 @@ def reference_line(
         hoverinfo="skip",
         showlegend=False,
         **more,
+    )
+
+
+def outlines(x: ArrayLike, y: ArrayLike, *, theme: Theme, name: str = "true class") -> go.Scatter:
+    """A square round the cell at each (x, y) of a heat map whose cells are 1 by 1: what is true."""
+    # One closed square a cell, a nan between two squares.
+    across = np.array([-0.5, 0.5, 0.5, -0.5, -0.5, np.nan]) * 0.94
+    down = np.array([-0.5, -0.5, 0.5, 0.5, -0.5, np.nan]) * 0.84
+    return go.Scatter(
+        x=(np.asarray(x)[:, None] + across).ravel(),
+        y=(np.asarray(y)[:, None] + down).ravel(),
+        mode="lines",
+        line={"color": look.palette(theme).target, "width": 2 if np.size(x) <= 30 else 1},
+        name=name,
+        hoverinfo="skip",
+        showlegend=False,
     )
 
 

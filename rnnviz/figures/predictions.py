@@ -6,8 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from rnnviz.figures.base import feed, finish, framed, numbers, reference_line, time_axis, times
-from rnnviz.figures.theme import PROBABILITY, Theme, palette, see_through
+from rnnviz.figures.base import feed, finish, framed, numbers, outlines, reference_line, times
+from rnnviz.figures.theme import PROBABILITY, Theme, palette, see_through, stops
 
 
 def prediction_values(
@@ -111,7 +111,6 @@ def prediction_classes(
 
     `targets` (N,) class indices from 0, `probabilities` (N, C) from 0 to 1, `names` C class names.
     """
-    colours = palette(theme)
     true = np.asarray(targets).astype(int)
     z = numbers(probabilities, 2, "probabilities")  # (N, C)
     examples, classes = z.shape
@@ -124,7 +123,7 @@ def prediction_classes(
             z=z,
             zmin=0.0,
             zmax=1.0,
-            colorscale=[list(stop) for stop in PROBABILITY[theme]],
+            colorscale=stops(PROBABILITY, theme),
             zsmooth=False,
             hoverongaps=False,
             showscale=False,
@@ -134,20 +133,7 @@ def prediction_classes(
             hovertemplate="example %{y}, class %{customdata}<br>probability %{z:.3g}<extra></extra>",
         )
     )
-    # One closed square an example, a nan between two squares.
-    across = np.array([-0.5, 0.5, 0.5, -0.5, -0.5, np.nan]) * 0.94
-    down = np.array([-0.5, -0.5, 0.5, 0.5, -0.5, np.nan]) * 0.84
-    figure.add_trace(
-        go.Scatter(
-            x=(true[:, None] + 1 + across).ravel(),
-            y=(times(examples)[:, None] + down).ravel(),
-            mode="lines",
-            line={"color": colours.target, "width": 2},
-            name="true class",
-            hoverinfo="skip",
-            showlegend=False,
-        )
-    )
+    figure.add_trace(outlines(true + 1, times(examples), theme=theme))
     figure.update_layout(
         xaxis=framed(theme)
         | {
@@ -166,77 +152,4 @@ def prediction_classes(
         look_for="Full colour is probability 1, no colour is 0. It is right when the full cell is the outlined one; "
         "an even row is a guess.",
         height=240,
-    )
-
-
-def prediction_sequence(
-    target: ArrayLike, output: ArrayLike, *, scored: tuple[int, int] | None = None, theme: Theme = "light"
-) -> go.Figure:
-    """Target and prediction of one example at every time step.
-
-    `target` (T,) and `output` (T,) in the units of the target. `scored` gives the first and the last time step (from 1)
-    that count in the loss; the others are shaded.
-    """
-    colours = palette(theme)
-    true = numbers(target, 1, "target")
-    said = numbers(output, 1, "output")
-    steps = true.size
-    finite = true[np.isfinite(true)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (-1.0, 1.0)
-    pad = 0.25 * (high - low) or 1.0
-    low, high = low - pad, high + pad
-    figure = go.Figure()
-    figure.add_trace(
-        go.Scatter(
-            x=times(steps),
-            y=true,
-            mode="lines",
-            line={"color": colours.target, "width": 1.75},
-            name="target",
-            hovertemplate="target %{y:.3g}<extra></extra>",
-        )
-    )
-    figure.add_trace(
-        go.Scatter(
-            x=times(steps),
-            y=said,
-            mode="lines",
-            line={"color": colours.prediction, "width": 2.5, "dash": "dash"},
-            name="prediction",
-            meta=feed(y=("frame", "outputs", "col:0")),
-            hovertemplate="prediction %{y:.3g}<extra></extra>",
-        )
-    )
-    if scored is not None:
-        ends = ((0.5, scored[0] - 0.5), (scored[1] + 0.5, steps + 0.5))
-        outside = [(x0, x1) for x0, x1 in ends if x1 > x0]
-        for k, (x0, x1) in enumerate(outside):
-            figure.add_trace(
-                go.Scatter(  # a trace, not a shape: shapes are left to the page, which marks t and the training step
-                    x=[x0, x1, x1, x0],
-                    y=[low, low, high, high],
-                    mode="lines",
-                    line={"width": 0, "color": colours.muted},
-                    fill="toself",
-                    fillcolor=see_through(colours.muted, 0.18),
-                    hoverinfo="skip",
-                    name="not scored",
-                    legendgroup="not scored",
-                    showlegend=k == 0,
-                )
-            )
-    figure.update_layout(
-        xaxis=time_axis(steps),
-        yaxis={"title": {"text": "output <i>y<sub>t</sub></i>"}, "range": [low, high], "nticks": 5},
-        showlegend=True,
-        margin={"t": 30},
-        hovermode="x",
-    )
-    return finish(
-        figure,
-        theme=theme,
-        question="What does it say?",
-        look_for="The prediction should lie on the target; noise that nobody can foresee remains as a gap.",
-        height=200,
-        over_time=True,
     )

@@ -178,6 +178,12 @@ PROBABILITY: Final[Mapping[str, Scale]] = MappingProxyType(
 )
 
 
+def stops(scale: Mapping[str, Scale], theme: Theme) -> list[list[float | str]]:
+    """A scale of this theme as plotly takes it; ValueError for an unknown theme."""
+    palette(theme)
+    return [list(stop) for stop in scale[theme]]
+
+
 def norm_scale(theme: Theme, log10_min: float, log10_max: float) -> Scale:
     """NORM over [log10_min, log10_max], with everything under the float32 floor replaced by one flat grey."""
     scale = NORM[theme]

@@ -33,41 +33,55 @@ _WORDS: dict[str, tuple[str, str]] = {
         "Does the candidate see the past?",
         "Deep teal: the candidate uses the old state. Pale: it looks at the input alone.",
     ),
-    "update": ("What does it keep?", "Deep teal: the old state is kept (z = keep). Pale: the candidate replaces it."),
+    "update": ("What does it keep?", "Deep teal: the old state is kept. Pale: the candidate replaces it."),
+    "re": (
+        "What goes round in each unit? (real part)",
+        "A ripple that decays: an echo of what was read.",
+    ),
+    "im": ("What goes round in each unit? (imaginary part)", "The same a quarter turn later."),
+    "n": ("How much has each cell been told?", "The weights of all that was written: c is divided by it."),
+    "m": (
+        "How loud was the loudest input?",
+        "The logarithm that both gates are scaled by: no exponential can overflow.",
+    ),
 }
+_OVERWRITES = ("When does it write?", "Deep teal: the candidate replaces the old state. Pale: the old state is kept.")
 
 
 def unit_heatmap(
     values: ArrayLike,
     *,
-    kind: Literal["signed", "gate"],
+    kind: Literal["signed", "gate", "positive"],
     limit: float = 1.0,
     name: str,
     symbol: str,
     channel: str,
+    keeps: int = 0,
     theme: Theme = "light",
 ) -> go.Figure:
     """One quantity of one example, unit × time step.
 
-    `values` (U, T), dimensionless. `kind` "signed" is coloured symmetrically from -`limit` to `limit`; "gate" from 0 to
-    1, where `limit` does not apply. `name` ("forget gate") and `symbol` ("f_t") label it, `channel` ("gates.forget")
-    feeds it.
+    `values` (U, T), dimensionless, NaN in the padding. `kind` "signed" is coloured symmetrically from -`limit` to `limit`;
+    "gate" from 0 to 1, where `limit` does not apply; "positive", a gate without an upper bound, from 0 to `limit`. `name`
+    ("forget gate") and `symbol` ("f_t") label it, `channel` ("gates.forget") feeds it. `keeps` says of an update gate
+    whether an open one keeps the old state (1) or overwrites it (-1): papers differ.
     """
-    if kind not in ("signed", "gate"):
-        raise ValueError(f"kind must be 'signed' or 'gate'. Got {kind!r}.")
+    if kind not in ("signed", "gate", "positive"):
+        raise ValueError(f"kind must be 'signed', 'gate' or 'positive'. Got {kind!r}.")
     if not limit > 0:
         raise ValueError(f"limit must be above 0. Got {limit}.")
     colours = palette(theme)
     z = numbers(values, 2, "values")  # (U, T)
     units, steps = z.shape
     signed = kind == "signed"
+    top = 1.0 if kind == "gate" else limit
     figure = go.Figure(
         go.Heatmap(
             x=times(steps),
             y=times(units),
             z=np.where(np.isfinite(z), z, np.float32("nan")),
-            zmin=-limit if signed else 0.0,
-            zmax=limit if signed else 1.0,
+            zmin=-top if signed else 0.0,
+            zmax=top,
             colorscale=[list(stop) for stop in (SIGNED if signed else GATE)[theme]],
             showscale=False,
             zsmooth=False,
@@ -83,7 +97,7 @@ def unit_heatmap(
         note(maths(symbol), theme=theme, y=1, yanchor="top", font={"size": 17, "color": accent}, **place)
     )
     figure.add_annotation(
-        note(f"−{limit:.3g} … {limit:.3g}" if signed else "0 … 1", theme=theme, y=1, yanchor="top", yshift=-28, **place)
+        note(f"{f'−{top:.3g}' if signed else 0} … {top:.3g}", theme=theme, y=1, yanchor="top", yshift=-28, **place)
     )
     figure.update_layout(
         xaxis=time_axis(steps) | framed(theme),
@@ -93,4 +107,6 @@ def unit_heatmap(
     question, look_for = _WORDS.get(
         channel.rpartition(".")[2], (f"What is the {name} of each unit?", "Rows are units, columns are time steps.")
     )
+    if channel == "gates.update" and keeps < 0:
+        question, look_for = _OVERWRITES
     return finish(figure, theme=theme, question=question, look_for=look_for, height=190, over_time=True)

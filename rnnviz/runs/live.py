@@ -160,7 +160,7 @@ class LiveRun:
                 "grad_norm": history.series("grad_norm"),
                 "clipped_norm": history.series("clipped_norm"),
             }
-            if TASKS[self.experiment.task].loss == "cross_entropy":
+            if TASKS[self.experiment.task].loss != "mse":
                 series |= {"accuracy": history.series("accuracy"), "accuracy_mean": history.series("accuracy_mean")}
             snapshot = Snapshot(
                 id=self.id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -16,13 +17,16 @@ from rnnviz.experiment import Experiment
 from rnnviz.figures import Theme
 from rnnviz.model import probe_batch
 from rnnviz.runs import Snapshot
-from rnnviz.runs.history import AVERAGED
 from rnnviz.tasks import TASKS
-from rnnviz.tracing import SHOWN_EXAMPLES, Frame, frame
+from rnnviz.tracing import Frame, frame
 from rnnviz.training import start
-from rnnviz.ui.stage import Card, Readout, Section, Value
+from rnnviz.ui.readouts import chance
+from rnnviz.ui.stage import Card, Section
+from rnnviz.ui.telling import Told, marked, reads, says
 
-UNBOUNDED_LIMIT = 2.0  # colour limit of states that are not confined to (-1, 1); hover gives the true value
+SMALLEST_LIMIT = 2.0  # of the colours of states that are not confined to (-1, 1); hover gives the true value
+STATES = {"h": "hidden state", "c": "cell state", "n": "normaliser", "m": "stabiliser"}
+LOSS_NAMES = {"mse": "squared error", "cross_entropy": "cross-entropy (nats)", "ctc": "CTC, nats per label"}
 
 
 class Extent(NamedTuple):
@@ -61,124 +65,84 @@ def sections(snapshot: Snapshot) -> Callable[[Theme], tuple[Section, ...]]:
 @lru_cache(maxsize=32)
 def _sections(experiment: Experiment, met: Extent, theme: Theme) -> tuple[Section, ...]:
     """Drawn from the untrained network; the feed brings them to life."""
-    first = frame(start(experiment))
-    cards = _inside(experiment, first, theme)
-    return (
-        Section("", (Card("loss", _loss(experiment, met, theme)), Card("says", _says(experiment, first, theme)))),
-        Section(
-            "",
-            (
-                Card("history", _history(experiment, first, met, theme)),
-                Card("gradient", _gradient(experiment, first, met, theme)),
+    first, probe = frame(start(experiment)), probe_batch(experiment)
+    told = Told(experiment, probe, first, theme)
+    cards = (*reads(told), *says(told))
+    ahead = tuple(card for card in cards if card.key == "says")
+    beside = tuple(card for card in cards if card.key != "says")
+    inside = _inside(experiment, first, theme)
+    if len(beside) == 1:  # the input alone stands over what it does inside
+        beside, inside = (), beside + inside
+    return tuple(
+        section
+        for section in (
+            Section("", (Card("loss", _loss(experiment, first, met, theme)), *ahead)),
+            Section("", beside),
+            Section(
+                "",
+                (
+                    Card("history", _history(experiment, first, met, theme)),
+                    Card("gradient", _gradient(experiment, first, met, theme)),
+                ),
             ),
-        ),
-        Section("Inside, at this step", cards),
+            Section("Inside, at this step", inside),
+        )
+        if section.cards
     )
 
 
-def readouts(experiment: Experiment) -> tuple[Readout, ...]:
-    """The numbers above the pictures."""
-    task, T = TASKS[experiment.task], experiment.length
-    baseline = task.baseline(experiment.setup)
-    said = [
-        Readout(
-            "loss",
-            ("loss ", Value("loss_mean"), f" ({baseline.name}: {baseline.value:.3g})"),
-            f"Mean loss of the last {AVERAGED} training steps. Every step draws fresh examples, so this is also the score "
-            "on examples never seen before.",
-        ),
-        Readout(
-            "reach",
-            ("gradient reaches back ", Value("reach", "count"), f" of {T} steps"),
-            "How many steps back from the last one the median of ‖∂L/∂h_t‖ stays above 1 % of the largest value met on the "
-            "way back; measured in float64 on fixed examples, for the loss of the last answer. Once a task is solved there "
-            "is hardly any gradient left, and this says little.",
-        ),
-        Readout(
-            "norm",
-            (
-                "gradient norm ",
-                Value("grad_norm"),
-                *((", clipped ", Value("clipped_norm")) if experiment.clip_norm else ()),
-            ),
-            "2-norm of the gradient of all weights in this training step, before and after clipping.",
-        ),
-    ]
-    if task.loss == "cross_entropy":
-        chance = 1 / len(task.output_names)
-        said.insert(
-            1,
-            Readout(
-                "accuracy",
-                ("accuracy ", Value("accuracy_mean", "percent"), f" (chance {100 * chance:.3g} %)"),
-                f"Fraction of fresh examples answered correctly over the last {AVERAGED} training steps.",
-            ),
-        )
-    if experiment.cell == "lstm":
-        said.append(
-            Readout(
-                "keeps",
-                ("forget gate keeps ", Value("forget_gate", "percent")),
-                "Mean of f_t over probe examples, time steps and units: how much of the cell state survives one step.",
-            )
-        )
-    if experiment.cell == "gru":
-        said.append(
-            Readout(
-                "keeps",
-                ("update gate keeps ", Value("update_gate", "percent")),
-                "Mean of z_t over probe examples, time steps and units: how much of the old state survives one step.",
-            )
-        )
-    return tuple(said)
-
-
-def _loss(experiment: Experiment, met: Extent, theme: Theme) -> go.Figure:
+def _loss(experiment: Experiment, first: Frame, met: Extent, theme: Theme) -> go.Figure:
     task = TASKS[experiment.task]
-    baseline = task.baseline(experiment.setup)
-    solved = task.solved(experiment.setup)
-    by_accuracy = solved.metric == "accuracy"
+    baseline, solved = task.baseline(experiment.setup), task.solved(experiment.setup)
+    by = solved.metric if solved is not None else ""
+    # Where nothing counts as solved, and where examples come again, accuracy is what tells learning from memorising.
+    with_accuracy = task.loss != "mse" and (by in ("", "accuracy") or experiment.examples > 0)
     nothing = np.empty(0, np.float32)
-    names = ("loss", "loss_mean", "accuracy", "accuracy_mean") if by_accuracy else ("loss", "loss_mean")
+    names = ("loss", "loss_mean", "accuracy", "accuracy_mean") if with_accuracy else ("loss", "loss_mean")
+    exam = None
+    if task.exam is not None:
+        outcomes = first.channels["exam"]
+        trained = solved.value - 1 if solved is not None and by == "exam" else 1.0
+        exam = figures.Exam(
+            outcomes,
+            "exam",
+            2 * trained,
+            solved.value if solved is not None and by == "exam" else None,
+            solved.name if solved is not None else "",
+        )
     return figures.loss_curve(
         dict.fromkeys(names, nothing),
-        baseline=baseline.value,
-        baseline_name=baseline.name,
-        threshold=None if by_accuracy else solved.value,
-        threshold_name="" if by_accuracy else solved.name,
-        loss_name="squared error" if task.loss == "mse" else "cross-entropy (nats)",
+        baseline=None if baseline is None else baseline.value,
+        baseline_name="" if baseline is None else baseline.name,
+        threshold=solved.value if solved is not None and by == "loss" else None,
+        threshold_name=solved.name if solved is not None and by == "loss" else "",
+        loss_name=LOSS_NAMES[task.loss],
         budget=experiment.steps,
-        accuracy_chance=1 / len(task.output_names) if by_accuracy else None,
-        accuracy_threshold=solved.value if by_accuracy else None,
+        untrained=first.scalars["probe_loss"],
+        accuracy_chance=chance(task),
+        accuracy_threshold=solved.value if solved is not None and by == "accuracy" else None,
+        held_out=first.channels["held_out"][None] if experiment.examples else None,
+        exam=exam,
         extent=met.loss,
         theme=theme,
     )
 
 
-def _says(experiment: Experiment, first: Frame, theme: Theme) -> go.Figure:
-    task, targets, said = TASKS[experiment.task], probe_batch(experiment).targets, first.channels["outputs"]
-    if task.loss == "cross_entropy":
-        return figures.prediction_classes(targets[:SHOWN_EXAMPLES], said, task.output_names, theme=theme)
-    if task.answers == "every":
-        scored = (task.scored_from(experiment.setup) + 1, experiment.length)
-        return figures.prediction_sequence(targets[:, 0, 0], said[:, 0], scored=scored, theme=theme)
-    return figures.prediction_values(targets[:SHOWN_EXAMPLES, 0], said[:, 0], baseline_prediction=1.0, theme=theme)
-
-
 def _history(experiment: Experiment, first: Frame, met: Extent, theme: Theme) -> go.Figure:
-    every = TASKS[experiment.task].answers == "every"
-    row = first.channels["grad.last.median" if every else "grad.h.median"]
-    return figures.gradient_training_heatmap(
-        row[None], np.array([0]), of_last_answer=every, extent=met.gradient, theme=theme
+    of_last = "grad.last.median" in first.channels
+    row = first.channels["grad.last.median" if of_last else "grad.h.median"]
+    figure = figures.gradient_training_heatmap(
+        row[None], np.array([0]), of_last_answer=of_last, extent=met.gradient, theme=theme
     )
+    return _cut(experiment, marked(experiment, figure, theme), theme)
 
 
 def _gradient(experiment: Experiment, first: Frame, met: Extent, theme: Theme) -> go.Figure:
     def norms(state: str, quantile: str) -> np.ndarray | None:
         return first.channels.get(f"grad.{state}.{quantile}")
 
-    return figures.gradient_norm_plot(
-        np.arange(1, experiment.length + 1),
+    figure = figures.gradient_norm_plot(
+        np.arange(1, len(first.channels["grad.h.median"]) + 1),
         *(first.channels[f"grad.h.{quantile}"] for quantile in ("median", "low", "high")),
         median_c=norms("c", "median"),
         low_c=norms("c", "low"),
@@ -187,47 +151,61 @@ def _gradient(experiment: Experiment, first: Frame, met: Extent, theme: Theme) -
         extent=met.gradient,
         theme=theme,
     )
+    return _cut(experiment, marked(experiment, figure, theme), theme)
+
+
+def _cut(experiment: Experiment, figure: go.Figure, theme: Theme) -> go.Figure:
+    """Where truncated backpropagation ends."""
+    if experiment.bptt_window:
+        figures.mark_windows(figure, experiment.length, experiment.bptt_window, theme=theme)
+    return figure
 
 
 def _inside(experiment: Experiment, first: Frame, theme: Theme) -> tuple[Card, ...]:
-    cell, task = CELLS[experiment.cell], TASKS[experiment.task]
-    inputs = probe_batch(experiment).inputs[:, 0]  # (T, I)
-    if task.name == "adding":
-        strip = figures.input_marked_values(inputs, theme=theme)
-    elif len(task.input_names) > 1:
-        strip = figures.input_symbols(inputs, names=task.input_names, highlight="XY", theme=theme)
-    else:
-        strip = figures.input_wave(inputs, names=task.input_names, theme=theme)
-    cards = [Card("input", strip)]
+    cell = CELLS[experiment.cell]
+    cards = []
     for state in cell.states:
-        bounded = state == "h" and (cell.gates or experiment.activation in ("tanh", "sigmoid"))
+        channel = f"states.{state}"
+        bounded = state == "h" and (
+            experiment.activation in ("tanh", "sigmoid") if "activation" in cell.options else not cell.unbounded_gates
+        )
         cards.append(
             Card(
                 f"state_{state}",
                 figures.unit_heatmap(
-                    first.channels[f"states.{state}"],
+                    first.channels[channel],
                     kind="signed",
-                    limit=1.0 if bounded else UNBOUNDED_LIMIT,
-                    name="hidden state" if state == "h" else "cell state",
+                    limit=1.0 if bounded else _limit(first.channels[channel]),
+                    name=STATES.get(state, f"state {state}"),
                     symbol=f"{cell.symbols[state]}_t",
-                    channel=f"states.{state}",
+                    channel=channel,
                     theme=theme,
                 ),
             )
         )
     for gate in cell.gates:
-        signed = gate in cell.signed_gates
+        channel = f"gates.{gate}"
+        signed, unbounded = gate in cell.signed_gates, gate in cell.unbounded_gates
         cards.append(
             Card(
                 f"gate_{gate}",
                 figures.unit_heatmap(
-                    first.channels[f"gates.{gate}"],
-                    kind="signed" if signed else "gate",
+                    first.channels[channel],
+                    kind="signed" if signed else "positive" if unbounded else "gate",
+                    limit=_limit(first.channels[channel]) if unbounded else 1.0,
                     name=gate if signed else f"{gate} gate",
                     symbol=f"{cell.symbols[gate]}_t",
-                    channel=f"gates.{gate}",
+                    channel=channel,
+                    keeps=cell.keepers.get(gate, 0),
                     theme=theme,
                 ),
             )
         )
-    return tuple(cards)
+    return tuple(replace(card, figure=marked(experiment, card.figure, theme)) for card in cards)
+
+
+def _limit(values: np.ndarray) -> float:
+    """Where the colours of an unconfined quantity end: room for twice what the untrained network has, rounded up."""
+    largest = 2 * float(np.nanmax(np.abs(values.astype(np.float64)), initial=0.0))
+    decade = 10.0 ** math.floor(math.log10(largest)) if largest > 0 else 1.0
+    return max(SMALLEST_LIMIT, next(step * decade for step in (1, 2, 5, 10) if step * decade >= largest * 0.999))

@@ -11,7 +11,8 @@ from rnnviz.experiment import SETTINGS, Experiment
 from rnnviz.figures import Theme, legend_html, palette
 from rnnviz.runs import LiveRun, Snapshot
 from rnnviz.ui import session
-from rnnviz.ui.pictures import extent, readouts, sections
+from rnnviz.ui.pictures import extent, sections
+from rnnviz.ui.readouts import readouts
 from rnnviz.ui.stage import Resync, Status, feed, frames_to_send, pack_feed, stage
 
 POLL_TRAINING, POLL_RESTING = 0.15, 1.0  # seconds

@@ -5,7 +5,8 @@ the figures to the plotly.js that the plotly package ships. `feed` is mounted, i
 carries what was measured since. The browser keeps every frame: moving through recorded history sends nothing.
 
 A figure is live where its traces say `meta={"feed": {"<attribute>": ["<kind>", "<channel>", "<op>", ...]}}`, with the
-kinds `frame`, `rows`, `steps`, `series`, `series_steps` and the ops `pow10`, `row:k`, `col:k`; see `feed_problems`.
+kinds `frame`, `rows`, `steps`, `series`, `series_steps` and the ops `pow10`, `row:k`, `col:k`, `names:a|b|…`; see
+`feed_problems`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ KINDS = ("frame", "rows", "steps", "series", "series_steps")
 MAX_BYTES = 4_000_000
 DEFAULT_HEIGHT = 240
 _ALIGNMENT = 8
-_OP = re.compile(r"pow10|(row|col):\d+")
+_OP = re.compile(r"pow10|(row|col):\d+|names:.+")
 # Revisions count from the start of this process; the browser must know when another process counts.
 _BOOT = secrets.token_hex(4)
 
@@ -268,7 +269,9 @@ def feed_problems(figure: go.Figure) -> list[str]:
             if asked[0] not in KINDS:
                 problems.append(f"{place}: kind must be one of {', '.join(KINDS)}. Got {asked[0]!r}.")
             problems += [
-                f"{place}: op must be pow10, row:k or col:k. Got {op!r}." for op in asked[2:] if not _OP.fullmatch(op)
+                f"{place}: op must be pow10, row:k, col:k or names:a|b|…. Got {op!r}."
+                for op in asked[2:]
+                if not _OP.fullmatch(op)
             ]
     return problems
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from rnnviz.figures import FIGURES
+from rnnviz.figures import FIGURES, Exam
 
 T, U, F = 50, 12, 7
 t = np.arange(1, T + 1)
@@ -25,6 +25,11 @@ ROWS = np.stack([decay * (1 - 0.1 * k) for k in range(F)])
 HIDDEN = np.tanh(random.standard_normal((U, T))).astype(np.float16)
 MARKED = np.stack([random.random(T), np.isin(t, (13, 38))], axis=1)
 SYMBOLS = np.eye(6)[random.integers(0, 6, T)]
+CLASSES = random.integers(0, 6, T)
+P = random.dirichlet(np.ones(6), T).T  # (6, T)
+PULSES = np.where(random.random((T, 3)) < 0.2, random.choice((-1.0, 1.0), (T, 3)), 0.0)
+WORDS = ["not", "so", "good"] * 16
+PATH = np.where(random.random(T) < 0.1, random.integers(1, 6, T), np.nan)
 
 
 class Call(NamedTuple):
@@ -40,6 +45,16 @@ CALLS = [
         "loss_curve",
         ({"loss": np.linspace(1.4, 0.1, 300), "accuracy": np.linspace(0.25, 1, 300)},),
         LOSS | {"threshold": None, "accuracy_chance": 0.25, "accuracy_threshold": 0.99},
+    ),
+    Call(
+        "loss_curve",
+        ({"loss": np.linspace(9, 1, 300)},),
+        LOSS | {"baseline": None, "threshold": None, "untrained": 9.0},
+    ),
+    Call(
+        "loss_curve",
+        ({"loss": np.linspace(1.4, 0.1, 300), "accuracy": np.linspace(0.25, 1, 300)},),
+        LOSS | {"held_out": np.full((F, 2), 0.6), "exam": Exam(np.arange(F), "exam", 20.0, 11.0, "beyond n = 10")},
     ),
     Call("gradient_norm_plot", GRADIENT_BAND, {}),
     Call("gradient_norm_plot", GRADIENT_BAND, {"median_c": decay / 4, "low_c": decay / 4 - 1, "high_c": decay / 4 + 1}),
@@ -58,9 +73,24 @@ CALLS = [
     Call("input_marked_values", (MARKED,), {}),
     Call("input_symbols", (SYMBOLS,), {"names": list("abcdXY"), "highlight": "XY"}),
     Call("input_wave", (MARKED[:, :1],), {}),
+    Call("input_wave", (PULSES,), {"names": ["a", "b", "c"]}),
+    Call("input_heat", (PULSES,), {"names": ["a", "b", "c"]}),
+    Call("input_heat", (PULSES[:, :1],), {"names": ["bit"]}),
+    Call("input_images", (random.random((16, 8, 12)),), {"titles": list("01234567")}),
+    Call("input_words", (WORDS,), {"opinions": [0, 0, 1] * 16, "steps": T}),
+    Call("input_words", (list("the river remembers the rain, and the sea the river"[:T]),), {}),
     Call("prediction_values", (np.linspace(0.3, 1.7, 8), np.full(8, 0.9)), {"baseline_prediction": 1.0}),
     Call("prediction_classes", (np.arange(8) % 4, np.full((8, 4), 0.25), ["XX", "XY", "YX", "YY"]), {}),
     Call("prediction_sequence", (np.sin(t / 3), np.zeros(T)), {"scored": (6, T)}),
+    Call("prediction_sequence", (np.sign(PULSES), PULSES * 0.9), {"names": ["a", "b", "c"]}),
+    Call("prediction_probability", (CLASSES % 2, P[1]), {"names": ("even", "odd"), "scored": (2, T)}),
+    Call("prediction_symbols", (CLASSES, P), {"names": list("abcdXY"), "scored": CLASSES > 1}),
+    Call("prediction_symbols", (CLASSES[:8], P[:, :8]), {"names": list("abcdXY"), "wanted": list("abcdabcd")}),
+    Call("prediction_labels", (P, PATH), {"names": ["blank", *"aeiou"], "wanted": list("aeo")}),
+    Call("prediction_future", (np.sin(t / 3), np.zeros(24)), {}),
+    Call("prediction_words", (P[:2], WORDS), {"names": ("negative", "positive")}),
+    Call("attention_map", (np.eye(8),), {"read": list("abcdefgh"), "said": list("hgfedcba")}),
+    Call("attention_map", (np.full((1, T), 1 / T),), {}),
 ]
 
 

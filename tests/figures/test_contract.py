@@ -63,7 +63,8 @@ def test_time_pictures_share_margins_and_axis(call: Call) -> None:
 
 def test_which_pictures_are_over_time_and_over_training() -> None:
     over_time = {call.name for call in CALLS if build(call).layout.meta.get("time_axis")}
-    assert over_time == set(FIGURES) - {"loss_curve", "prediction_values", "prediction_classes"}
+    others = {"loss_curve", "prediction_values", "prediction_classes", "prediction_future", "input_images"}
+    assert over_time == set(FIGURES) - others
     training = {call.name: build(call).layout.meta.get("training_axis") for call in CALLS}
     assert {name: axis for name, axis in training.items() if axis} == {
         "loss_curve": "x",
@@ -76,15 +77,17 @@ def test_feeds_are_well_formed(call: Call) -> None:
     figure = build(call)
     for feed in feeds(figure).values():
         for attribute, (kind, channel, *operations) in feed.items():
-            assert attribute in {"x", "y", "z", "high", "close"}
+            assert attribute in {"x", "y", "z", "high", "close", "text"}
             assert kind in {"frame", "rows", "steps", "series", "series_steps"}
             assert channel
-            assert all(re.fullmatch(r"pow10|row:\d+|col:\d+", operation) for operation in operations)
+            assert all(re.fullmatch(r"pow10|row:\d+|col:\d+|names:.+", operation) for operation in operations)
 
 
 @every_call
-def test_shapes_are_left_to_the_page(call: Call) -> None:
-    assert build(call).layout.shapes == ()
+def test_shapes_are_dividers_from_top_to_bottom(call: Call) -> None:
+    """What moves, the page marks: t and the training step."""
+    for shape in build(call).layout.shapes:
+        assert (shape.name, shape.type, shape.yref, shape.y0, shape.y1) == ("divider", "line", "paper", 0, 1)
 
 
 @every_call

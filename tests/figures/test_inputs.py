@@ -38,9 +38,8 @@ def test_symbol_names_label_the_rows() -> None:
         input_symbols(SYMBOLS, names=["a", "b"])
 
 
-def test_a_wave_is_a_line_a_feature() -> None:
+def test_a_wave_is_a_row_a_feature() -> None:
     figure = input_wave(MARKED, names=["value", "marker"])
     for k, name in enumerate(("value", "marker")):
         np.testing.assert_allclose(named(figure, name).y, MARKED[:, k], rtol=1e-6)
-    assert figure.layout.showlegend
-    assert not input_wave(MARKED[:, :1]).layout.showlegend
+        assert figure.layout[f"yaxis{k + 1 if k else ''}"].title.text == name

@@ -66,7 +66,7 @@ def test_an_unknown_quantity_still_has_words() -> None:
 
 
 def test_arguments_are_checked() -> None:
-    with pytest.raises(ValueError, match=r"kind must be 'signed' or 'gate'\. Got 'log'"):
+    with pytest.raises(ValueError, match=r"kind must be 'signed', 'gate' or 'positive'\. Got 'log'"):
         unit_heatmap(HIDDEN, **FORGET | {"kind": "log"})
     with pytest.raises(ValueError, match=r"limit must be above 0\. Got 0"):
         unit_heatmap(HIDDEN, **SIGNED_STATE, limit=0)

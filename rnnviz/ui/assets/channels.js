@@ -7,14 +7,15 @@ const OPS = {
   row: (v, k) => v[k],
   // Not a typed array: Plotly takes the numbers of one unseen, and writes NaN into the paths of an ohlc trace.
   col: (v, k) => v.map((row) => row[k]),
+  names: (v, list) => Array.from(v, (k) => list.split("|")[k] ?? ""), // of numbers; nothing where there is none
 };
 
 const map = (v, f) => (typeof v[0] === "object" ? v.map((row) => row.map(f)) : v.map(f));
 
 function operate(value, ops) {
   for (const op of ops) {
-    const [name, index] = op.split(":");
-    value = OPS[name](value, Number(index));
+    const at = op.indexOf(":");
+    value = at < 0 ? OPS[op](value) : OPS[op.slice(0, at)](value, op.slice(at + 1));
   }
   return value;
 }

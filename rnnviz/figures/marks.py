@@ -1,0 +1,48 @@
+"""What a finished picture over time is marked with: where reading ends and speaking begins, where gradients are cut off."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from rnnviz.figures.base import note
+from rnnviz.figures.theme import Theme, palette
+
+MOST_LINES = 60  # more would hide what they mark
+
+
+def mark_phases(
+    figure: go.Figure, read: int, said: int, *, names: tuple[str, str] = ("reads", "says"), theme: Theme = "light"
+) -> go.Figure:
+    """Let the time axis hold `read` steps and `said` more, with a line between them and a name on either side."""
+    colours = palette(theme)
+    ends = [0.5, read + said + 0.5]
+    figure.update_xaxes(range=ends, minallowed=ends[0], maxallowed=ends[1])
+    _line(figure, read + 0.5, colours.ink, 1.5, "dash")
+    place = {"x": read + 0.5, "xref": "x", "y": 1, "yref": "paper", "yanchor": "top", "borderpad": 2}
+    for name, side, shift in zip(names, ("right", "left"), (-3, 3), strict=True):
+        figure.add_annotation(note(name, theme=theme, xanchor=side, xshift=shift, **place))
+    return figure
+
+
+def mark_windows(figure: go.Figure, steps: int, window: int, *, theme: Theme = "light") -> go.Figure:
+    """A thin line at every multiple of `window` steps, where truncated backpropagation cuts the gradient off.
+
+    With more than MOST_LINES of them none is drawn.
+    """
+    ends = np.arange(window, steps, window)
+    for end in ends if ends.size <= MOST_LINES else ():
+        _line(figure, float(end) + 0.5, palette(theme).baseline, 1, "dot")
+    return figure
+
+
+def _line(figure: go.Figure, x: float, colour: str, width: float, dash: str) -> None:
+    figure.add_shape(
+        type="line",
+        x0=x,
+        x1=x,
+        y0=0,
+        y1=1,
+        yref="paper",
+        line={"color": colour, "width": width, "dash": dash},
+        layer="above",
+        name="divider",
+    )
