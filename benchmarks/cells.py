@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from statistics import median
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -15,44 +16,74 @@ from rnnviz.model import training_batch
 from rnnviz.tracing import frame
 
 ROUNDS, STEPS = 9, 12
+TWINS = ("rnn", "lstm", "gru")  # the cells that torch.nn has
 SIZES = ((100, 32), (400, 32), (100, 128))
+LENGTHS = (100, 250, 500, 1000, 2000)
+
+
+CONDITIONS = f"B 32, medians of {ROUNDS} interleaved rounds, one thread"
+K = TypeVar("K")
 
 
 def main() -> None:
     """Measure and print."""
-    print(f"\nTraining steps per second against torch.nn (B 32, medians of {ROUNDS} interleaved rounds, one thread)")
-    print(
-        "| cell | T | H | × bare torch.nn, nothing recorded | × unrolled autograd, every state's gradient | frame / steps |"
-    )
-    print("|---|---|---|---|---|---|")
     with one_thread(), flushed_denormals():
+        print(f"\nA training step that records every state's gradient, in other people's terms ({CONDITIONS})")
+        print(
+            "| cell | T | H | × bare torch.nn, nothing recorded | × unrolled autograd, retain_grad | frame, in steps |"
+        )
+        print("|---|---|---|---|---|---|")
         for length, hidden in SIZES:
-            for name in CELLS:
-                experiment = Experiment(cell=name, length=length, hidden_size=hidden, layers=1)
-                print(_row(experiment), flush=True)
+            for name in TWINS:
+                print(_row(Experiment(cell=name, length=length, hidden_size=hidden)), flush=True)
+
+        print(f"\nTime per training step and time step as sequences grow, relative to T = {LENGTHS[0]} ({CONDITIONS})")
+        print(f"| cell | {' | '.join(f'T {length}' for length in LENGTHS)} |")
+        print("|---" * (len(LENGTHS) + 1) + "|")
+        for name in TWINS:
+            seconds = _medians({n: _ours(Experiment(cell=name, length=n), 4000 // n) for n in LENGTHS})
+            relative = [seconds[n] / seconds[LENGTHS[0]] for n in LENGTHS]  # each did equally many time steps
+            print(f"| {name} | {' | '.join(f'{value:.2f}' for value in relative)} |", flush=True)
+
+        print(f"\nTime of a training step of every cell, relative to the lstm's (T 100, H 32, {CONDITIONS})")
+        print("| cell | × lstm | |\n|---|---|---|")
+        seconds = _medians({name: _ours(Experiment(cell=name, length=100), 2) for name in CELLS})
+        for name, cell in CELLS.items():
+            way = "fast pass" if cell.fast else "autograd"
+            print(f"| {name} | {seconds[name] / seconds['lstm']:.1f} | {way} |")
 
 
 def _row(experiment: Experiment) -> str:
     checkpoint = start(experiment)
     contestants: dict[str, Callable[[], object]] = {
-        "ours": lambda: advance(checkpoint, STEPS, record_last=False),
+        "ours": _ours(experiment, STEPS),
         "bare": _torch_loop(experiment, _bare(experiment)),
         "unrolled": _torch_loop(experiment, _unrolled(experiment)),
         "frame": lambda: frame(checkpoint),
     }
-    taken: dict[str, list[float]] = {name: [] for name in contestants}
+    seconds = _medians(contestants)
+    return (
+        f"| {experiment.cell} | {experiment.length} | {experiment.hidden_size} "
+        f"| {seconds['bare'] / seconds['ours']:.2f} | {seconds['unrolled'] / seconds['ours']:.2f} "
+        f"| {seconds['frame'] / (seconds['ours'] / STEPS):.2f} |"
+    )
+
+
+def _ours(experiment: Experiment, steps: int) -> Callable[[], object]:
+    checkpoint = start(experiment)
+    return lambda: advance(checkpoint, steps, record_last=False, record_norms=True)
+
+
+def _medians(contestants: Mapping[K, Callable[[], object]]) -> dict[K, float]:
+    """Seconds each takes, in interleaved rounds."""
+    taken: dict[K, list[float]] = {name: [] for name in contestants}
     for round_ in range(ROUNDS + 1):
         for name, run in contestants.items():
             began = time.perf_counter()
             run()
             if round_:  # the first warms up
                 taken[name].append(time.perf_counter() - began)
-    seconds = {name: median(values) for name, values in taken.items()}
-    return (
-        f"| {experiment.cell} | {experiment.length} | {experiment.hidden_size} "
-        f"| {seconds['bare'] / seconds['ours']:.2f} | {seconds['unrolled'] / seconds['ours']:.2f} "
-        f"| {seconds['frame'] / (seconds['ours'] / STEPS):.2f} |"
-    )
+    return {name: median(values) for name, values in taken.items()}
 
 
 def _torch_loop(

@@ -598,7 +598,7 @@ class Experiment(BaseModel):
         arrays = 4 + 3.5 * len(cell.blocks) if cell.fast else 10 + 8 * len(cell.blocks) + 4 * len(cell.states)
         if TASKS[self.task].answers == "sequence":
             arrays *= 2
-        if self.residual or self.layer_norm or self.dropout:
+        if self.residual or self.layer_norm or self.dropout or self.readout == "attention":
             arrays += 6
         examples = max(self.batch_size, 2 * PROBE_SIZE)  # the probe's trace counts double
         units = self.hidden_size * (1 + self.bidirectional)

@@ -62,7 +62,7 @@ class Layer:
         self.gradients = self.fast.backward(self.tape, self._joined, self.activation, direct, self.window)
         assert self.gradients.rows is not None
         rows = self.gradients.rows.flatten(1)  # (R, T*B)
-        # This way round the product is a third faster than the other: matrix libraries prefer the long side last.
+        # This way round the product is a third faster than the other.
         pieces = self.fast.split((columns(self._z[:-1]) @ rows.T).T, H)
         to_x = None
         if wants_x:

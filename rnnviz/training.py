@@ -216,6 +216,7 @@ def _advance(
             accuracies.append(float(done.right.mean()))
         if record_norms:
             state_grad_norms.append(done.top.sample_norms())
+        del done, gradient  # the next pass shall find their memory free
         late = seconds is not None and time.perf_counter() - began >= seconds
         if record_every and step % record_every == 0 and not (record_last and (late or len(rows) == steps)):
             frames.append(frame(here()))

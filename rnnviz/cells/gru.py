@@ -76,12 +76,11 @@ def _forward(z: Array, W: Array, gates: Array) -> None:
     for t in range(len(gates)):
         np.dot(W, z[t], gates[t])
         a, h_past, h = gates[t].ravel(), z[t].ravel(), z[t + 1].ravel()
-        for k in range(2 * n):
-            a[k] = sigmoid(a[k])
         for k in range(n):
-            new = tanh(a[3 * n + k] + a[k] * a[2 * n + k])
-            a[3 * n + k] = new
-            h[k] = new + a[n + k] * (h_past[k] - new)
+            r, keep = sigmoid(a[k]), sigmoid(a[n + k])
+            new = tanh(a[3 * n + k] + r * a[2 * n + k])
+            a[k], a[n + k], a[3 * n + k] = r, keep, new
+            h[k] = new + keep * (h_past[k] - new)
 
 
 @loop
@@ -107,7 +106,8 @@ def _backward(gates: Array, z: Array, W_hh_T: Array, direct: Array, window: int,
             x[2 * n + k] = to_new * r
             x[3 * n + k] = to_new
         for j in range(4 * H):
-            rows[j, t] = da[j]
+            for b in range(B):
+                rows[j, t, b] = da[j, b]
 
 
 GRU = Cell(

@@ -54,16 +54,12 @@ def _forward(z: Array, W: Array, c: Array, gates: Array, tanh_c: Array) -> None:
     for t in range(len(gates)):
         np.dot(W, z[t], gates[t])
         a, c_past, c_now, s, h = gates[t].ravel(), c[t].ravel(), c[t + 1].ravel(), tanh_c[t].ravel(), z[t + 1].ravel()
-        for k in range(2 * n):
-            a[k] = sigmoid(a[k])
-        for k in range(2 * n, 3 * n):
-            a[k] = tanh(a[k])
-        for k in range(3 * n, 4 * n):
-            a[k] = sigmoid(a[k])
-        for k in range(n):  # the blocks i, f, g, o lie n apart
-            c_now[k] = a[n + k] * c_past[k] + a[k] * a[2 * n + k]
+        for k in range(n):  # one sweep: the blocks i, f, g, o lie n apart
+            i, f, g, o = sigmoid(a[k]), sigmoid(a[n + k]), tanh(a[2 * n + k]), sigmoid(a[3 * n + k])
+            a[k], a[n + k], a[2 * n + k], a[3 * n + k] = i, f, g, o
+            c_now[k] = f * c_past[k] + i * g
             s[k] = tanh(c_now[k])
-            h[k] = a[3 * n + k] * s[k]
+            h[k] = o * s[k]
 
 
 @loop
@@ -94,7 +90,8 @@ def _backward(
             x[3 * n + k] = through_h * s[k] * o * (one - o)
             carry[k] = through_c * f
         for j in range(4 * H):
-            rows[j, t] = da[j]
+            for b in range(B):
+                rows[j, t, b] = da[j, b]
 
 
 LSTM = Cell(

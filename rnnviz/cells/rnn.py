@@ -85,7 +85,8 @@ def _backward(z: Array, W_hh_T: Array, direct: Array, kind: int, window: int, de
                 d[k] += own[k]
                 x[k] = d[k]
         for j in range(H):
-            rows[j, t] = da[j]
+            for b in range(B):
+                rows[j, t, b] = da[j, b]
 
 
 RNN = Cell(
