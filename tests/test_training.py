@@ -3,6 +3,7 @@
 import pickle
 import re
 from dataclasses import FrozenInstanceError, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnviz import CELLS, TASKS, Checkpoint, Experiment, ExperimentError, RnnvizError, Slice, advance, start
+from rnnviz import CELLS, Checkpoint, Experiment, ExperimentError, RnnvizError, Slice, advance, start, trace
 from rnnviz.arithmetic import flushed_denormals, one_thread
-from rnnviz.experiment import OPTIMIZERS
-from rnnviz.model import run_pass, training_batch
+from rnnviz.experiment import OPTIMIZERS, SCHEDULES, SETTINGS
+from rnnviz.model import HELD_OUT_SIZE, NOISE_STREAM, run_pass, stream, training_batch
 from rnnviz.tracing import frame
+from rnnviz.training import learning_rate_at
 
 SMALL = Experiment(cell="gru", hidden_size=4, length=8, batch_size=4, seed=1)
 
@@ -34,38 +36,82 @@ def numbers(*slices: Slice) -> list[bytes]:
 
 
 def torch_optimizer(experiment: Experiment, p: torch.nn.Parameter) -> torch.optim.Optimizer:
-    rate = experiment.learning_rate
+    how: dict[str, Any] = {"lr": experiment.learning_rate, "weight_decay": experiment.weight_decay}
     return {
-        "sgd": lambda: torch.optim.SGD([p], rate),
-        "momentum": lambda: torch.optim.SGD([p], rate, momentum=0.9),
-        "adam": lambda: torch.optim.Adam([p], rate),
-        "rmsprop": lambda: torch.optim.RMSprop([p], rate),
+        "sgd": lambda: torch.optim.SGD([p], **how),
+        "momentum": lambda: torch.optim.SGD([p], momentum=0.9, **how),
+        "nesterov": lambda: torch.optim.SGD([p], momentum=0.9, nesterov=True, **how),
+        "adam": lambda: torch.optim.Adam([p], **how),
+        "adamw": lambda: torch.optim.AdamW([p], **how),
+        "rmsprop": lambda: torch.optim.RMSprop([p], **how),
     }[experiment.optimizer]()
 
 
+def torch_schedule(experiment: Experiment, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:
+    schedules, steps = torch.optim.lr_scheduler, experiment.steps
+    if experiment.schedule == "cosine":
+        return schedules.CosineAnnealingLR(optimizer, T_max=steps)
+    if experiment.schedule == "step":
+        return schedules.MultiStepLR(optimizer, [steps // 2, 3 * steps // 4], gamma=0.1)
+    return schedules.ConstantLR(optimizer, factor=1)
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
-@pytest.mark.parametrize("clip", [0, 0.05])
-def test_twenty_steps_equal_torch_optim(name: str, clip: float) -> None:
-    experiment = SMALL.amend(optimizer=name, clip_norm=clip, learning_rate=0.02)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"clip_norm": 0},
+        {"clip_norm": 0.05},
+        {"clip_norm": 0, "clip_value": 0.01},
+        {"clip_norm": 0.02, "clip_value": 0.01, "weight_decay": 0.1},
+        {"clip_norm": 0, "weight_decay": 0.3, "schedule": "cosine", "steps": 25},
+        {"clip_norm": 0, "schedule": "step", "steps": 24},
+    ],
+    ids=lambda fields: "-".join(fields),
+)
+def test_twenty_steps_equal_torch_optim(name: str, fields: dict[str, Any]) -> None:
+    experiment = SMALL.amend(optimizer=name, learning_rate=0.02, **fields)
     ours, p = start(experiment), torch.nn.Parameter(torch.tensor(start(experiment).parameters))
-    optimizer, norms, clipped = torch_optimizer(experiment, p), [], []
+    optimizer = torch_optimizer(experiment, p)
+    schedule, norms, clipped = torch_schedule(experiment, optimizer), [], []
     for step in range(20):
         # The same gradient for both: taken where our run stands, for differences must not feed back through the network.
         p.grad = run_pass(
             experiment, torch.tensor(ours.parameters), training_batch(experiment, step)
         ).parameter_gradient
         norms.append(float(p.grad.norm()))
-        if clip:
-            torch.nn.utils.clip_grad_norm_([p], clip)
+        if experiment.clip_value:
+            torch.nn.utils.clip_grad_value_([p], experiment.clip_value)
+        if experiment.clip_norm:
+            torch.nn.utils.clip_grad_norm_([p], experiment.clip_norm)
         clipped.append(float(p.grad.norm()))
         optimizer.step()
+        schedule.step()
         done = advance(ours, 1, record_last=False)
         ours = done.checkpoint
         np.testing.assert_allclose(done.grad_norms, norms[-1], rtol=1e-5)
         np.testing.assert_allclose(done.clipped_norms, clipped[-1], rtol=1e-4)
-        np.testing.assert_allclose(ours.parameters, p.detach().numpy(), rtol=0, atol=1e-6 if not clip else 1e-5)
-    assert np.abs(ours.parameters - start(experiment).parameters).max() > 1e-3, "something moved"
-    assert (min(norms) > clip) if clip else norms == clipped
+        tolerance = 1e-5 if experiment.clip_norm else 2e-6
+        np.testing.assert_allclose(ours.parameters, p.detach().numpy(), rtol=0, atol=tolerance)
+    assert np.abs(ours.parameters - start(experiment).parameters).max() > 5e-4, "something moved"
+    if experiment.clip_norm or experiment.clip_value:
+        assert max(np.array(clipped) / norms) < 1
+    else:
+        assert norms == clipped
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_the_learning_rate_goes_as_pytorchs_schedulers_have_it(schedule: str) -> None:
+    experiment = SMALL.amend(schedule=schedule, steps=40, learning_rate=0.3)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 0.3)
+    theirs = torch_schedule(experiment, optimizer)
+    for step in range(40):
+        assert learning_rate_at(experiment, step) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-9), step
+        optimizer.step()
+        theirs.step()
+    beyond = {"constant": 0.3, "cosine": 0.0, "step": 0.003}[schedule]
+    for step in (40, 41, 400):
+        assert learning_rate_at(experiment, step) == pytest.approx(beyond), "a budget once used up stays used up"
 
 
 def test_clipping_is_recorded_before_and_after_and_leaves_small_gradients_alone() -> None:
@@ -82,36 +128,94 @@ def test_clipping_is_recorded_before_and_after_and_leaves_small_gradients_alone(
     assert moved == pytest.approx(done.clipped_norms[-1] * SMALL.learning_rate, rel=1e-4)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("task", TASKS)
-def test_the_recorded_loss_is_that_of_the_fresh_batch_before_the_update(cell: str, task: str) -> None:
-    experiment = Experiment(cell=cell, task=task, hidden_size=4, length=12, batch_size=5)
+RICH: dict[str, dict[str, Any]] = {
+    "dropout": {"layers": 3, "dropout": 0.4},
+    "dropout in a decoder": {"task": "reverse", "length": 4, "layers": 2, "dropout": 0.4, "teacher_forcing": 0.5},
+    "scheduled sampling": {"task": "reverse", "length": 4, "teacher_forcing": 0.5, "attention": False},
+    "free running": {"task": "reverse", "length": 4, "teacher_forcing": 0.0},
+    "schedule": {"schedule": "cosine", "steps": 12},
+    "steps": {"schedule": "step", "steps": 12, "optimizer": "nesterov", "weight_decay": 0.01},
+    "curriculum": {"curriculum": True, "steps": 12},
+    "fixed set": {"examples": 6},
+    "random labels": {"task": "random_labels", "length": 5, "examples": 6},
+    "labels": {"task": "speech_ctc", "length": 24, "gap": 2},
+    "masks": {"task": "anbn", "bidirectional": True, "layers": 2, "residual": True, "layer_norm": True},
+    "attention": {"task": "latch", "readout": "attention", "bptt_window": 3, "clip_value": 0.01},
+    "no fast pass": {"cell": "lru", "bptt_window": 3},
+}
+
+
+@pytest.mark.parametrize("fields", RICH.values(), ids=list(RICH))
+def test_the_recorded_numbers_are_those_of_the_batch_before_the_update(fields: dict[str, Any]) -> None:
+    experiment = SMALL.amend(**fields)
     checkpoint = advance(start(experiment), 3).checkpoint
-    done = advance(checkpoint, 1)
-    expected = run_pass(experiment, torch.tensor(checkpoint.parameters), training_batch(experiment, 3))
+    done = advance(checkpoint, 1, record_norms=True)
+    noise = stream(experiment, NOISE_STREAM, 3)
+    expected = run_pass(experiment, torch.tensor(checkpoint.parameters), training_batch(experiment, 3), noise=noise)
     assert done.losses.tolist() == pytest.approx([float(expected.losses.mean())], rel=1e-6)
-    if expected.correct is None:
+    assert done.grad_norms.tolist() == pytest.approx([float(expected.parameter_gradient.norm())], rel=1e-5)
+    if expected.right is None:
         assert done.accuracies.shape == (0,)
     else:
-        assert done.accuracies.tolist() == pytest.approx([float(expected.correct.double().mean())])
+        assert done.accuracies.tolist() == pytest.approx([float(expected.right.double().mean())])
+    top = next(layer for layer in expected.layers if layer.name == str(experiment.layers - 1))
+    [norms] = done.state_grad_norms
+    assert set(norms) == set(CELLS[experiment.cell].states)
+    for name, values in norms.items():
+        wanted = top.gradients.states[name].norm(dim=1)
+        assert values.shape == wanted.shape
+        assert values.dtype == np.float32
+        np.testing.assert_allclose(values, wanted, rtol=1e-4, atol=1e-30)
+
+
+def test_norms_of_states_are_kept_for_every_step_if_asked_for_and_else_not() -> None:
+    asked = advance(start(SMALL), 7, record_norms=True)
+    assert len(asked.state_grad_norms) == 7
+    assert advance(start(SMALL), 7).state_grad_norms == []
+    assert bits(asked.checkpoint) == bits(advance(start(SMALL), 7).checkpoint)
 
 
 # The same bits, however it is cut
 
-WHOLE = {name: advance(start(SMALL.amend(optimizer=name)), 12) for name in OPTIMIZERS}
+RUNS = {name: SMALL.amend(optimizer=name) for name in OPTIMIZERS}
+RUNS |= {name: SMALL.amend(**fields) for name, fields in RICH.items()}
 
 
-@settings(max_examples=20)
-@given(st.sampled_from(list(OPTIMIZERS)), st.sets(st.integers(1, 11)), st.booleans())
-def test_pausing_changes_no_bit(optimizer: str, pauses: set[int], through_pickle: bool) -> None:
-    checkpoint, slices = start(SMALL.amend(optimizer=optimizer)), []
+@cache
+def whole(name: str) -> Slice:
+    return advance(start(RUNS[name]), 12)
+
+
+@settings(max_examples=60)
+@given(st.sampled_from(list(RUNS)), st.sets(st.integers(1, 11)), st.booleans())
+def test_pausing_changes_no_bit(name: str, pauses: set[int], through_pickle: bool) -> None:
+    checkpoint, slices = start(RUNS[name]), []
     for until in [*sorted(pauses), 12]:
-        slices.append(advance(checkpoint, until - checkpoint.step, record_every=3))
+        slices.append(advance(checkpoint, until - checkpoint.step, record_every=3, record_last=False))
         checkpoint = slices[-1].checkpoint
         if through_pickle:
             checkpoint = pickle.loads(pickle.dumps(checkpoint))
-    assert bits(checkpoint) == bits(WHOLE[optimizer].checkpoint)
-    assert numbers(*slices) == numbers(WHOLE[optimizer])
+    assert bits(checkpoint) == bits(whole(name).checkpoint)
+    assert numbers(*slices) == numbers(whole(name))
+
+
+@pytest.mark.parametrize("name", RICH)
+def test_a_run_of_any_kind_rewound_and_cut_step_by_step_is_the_same_run(name: str) -> None:
+    checkpoint, slices = start(RUNS[name]), []
+    for _ in range(12):
+        slices.append(advance(checkpoint, 1, record_last=False))
+        checkpoint = slices[-1].checkpoint
+    assert bits(checkpoint) == bits(whole(name).checkpoint)
+    assert numbers(*slices) == numbers(whole(name))
+    again = advance(slices[4].checkpoint, 7, record_norms=True)
+    assert bits(again.checkpoint) == bits(whole(name).checkpoint)
+    np.testing.assert_array_equal(again.losses, whole(name).losses[5:])
+
+
+@pytest.mark.parametrize("name", ["dropout", "scheduled sampling", "fixed set", "random labels"])
+def test_another_seed_is_another_run(name: str) -> None:
+    other = RUNS[name].amend(seed=7)
+    assert advance(start(other), 12, record_last=False).losses.tobytes() != whole(name).losses.tobytes()
 
 
 def test_slices_cut_by_the_clock_change_no_bit() -> None:
@@ -120,8 +224,8 @@ def test_slices_cut_by_the_clock_change_no_bit() -> None:
         slices.append(advance(checkpoint, 12 - checkpoint.step, seconds=1e-9 if checkpoint.step % 2 else 1e-3))
         checkpoint = slices[-1].checkpoint
     assert len(slices) > 2
-    assert bits(checkpoint) == bits(WHOLE["adam"].checkpoint)
-    assert numbers(*slices) == numbers(WHOLE["adam"])
+    assert bits(checkpoint) == bits(whole("adam").checkpoint)
+    assert numbers(*slices) == numbers(whole("adam"))
 
 
 def test_rewinding_to_an_older_checkpoint_gives_the_same_future_again() -> None:
@@ -129,7 +233,7 @@ def test_rewinding_to_an_older_checkpoint_gives_the_same_future_again() -> None:
     before = bits(fifth)
     once, again = advance(fifth, 7), advance(fifth, 7)
     assert bits(fifth) == before, "advance leaves its checkpoint alone"
-    assert bits(once.checkpoint) == bits(again.checkpoint) == bits(WHOLE["adam"].checkpoint)
+    assert bits(once.checkpoint) == bits(again.checkpoint) == bits(whole("adam").checkpoint)
     assert numbers(once) == numbers(again)
     for name, values in once.frames[-1].channels.items():
         assert values.tobytes() == again.frames[-1].channels[name].tobytes()
@@ -137,7 +241,7 @@ def test_rewinding_to_an_older_checkpoint_gives_the_same_future_again() -> None:
 
 def test_watching_changes_no_bit() -> None:
     watched = advance(start(SMALL), 12, record_every=1)
-    assert bits(watched.checkpoint) == bits(WHOLE["adam"].checkpoint)
+    assert bits(watched.checkpoint) == bits(whole("adam").checkpoint)
 
 
 def test_a_run_does_not_depend_on_the_random_state_threads_or_denormals_around_it() -> None:
@@ -151,7 +255,7 @@ def test_a_run_does_not_depend_on_the_random_state_threads_or_denormals_around_i
     finally:
         torch.set_num_threads(threads)
         torch.set_flush_denormal(False)
-    assert bits(done.checkpoint) == bits(WHOLE["adam"].checkpoint)
+    assert bits(done.checkpoint) == bits(whole("adam").checkpoint)
 
 
 def test_a_checkpoint_cannot_be_changed() -> None:
@@ -174,10 +278,10 @@ def test_amend_changes_what_comes_and_not_what_was() -> None:
     assert checkpoint.experiment == SMALL
     assert bits(advance(faster, 2).checkpoint)[2] != bits(advance(checkpoint, 2).checkpoint)[2]
     restored = faster.amend(learning_rate=SMALL.learning_rate, clip_norm=SMALL.clip_norm, steps=SMALL.steps)
-    assert bits(advance(restored, 7).checkpoint) == bits(WHOLE["adam"].checkpoint)
+    assert bits(advance(restored, 7).checkpoint) == bits(whole("adam").checkpoint)
 
 
-@pytest.mark.parametrize("name", ["cell", "hidden_size", "task", "optimizer", "seed", "batch_size", "nonsense"])
+@pytest.mark.parametrize("name", [*(name for name, setting in SETTINGS.items() if not setting.live), "nonsense"])
 def test_what_needs_a_restart_is_refused(name: str) -> None:
     with pytest.raises(RnnvizError, match=f"`{name}` cannot change while a run goes on.*Got 5"):
         start(SMALL).amend(**{name: 5})
@@ -298,3 +402,43 @@ def test_advance_gives_back_threads_and_denormals_as_it_found_them(flushed: bool
     finally:
         torch.set_num_threads(before)
         torch.set_flush_denormal(False)
+
+
+# Fixed training sets
+
+
+def test_random_labels_are_learned_by_heart_and_fresh_ones_stay_a_coin_toss() -> None:
+    experiment = Experiment(
+        task="random_labels", cell="gru", hidden_size=32, examples=16, batch_size=16, learning_rate=0.02, steps=300
+    )
+    done = advance(start(experiment), 300)
+    assert done.accuracies[-50:].mean() > 0.99
+    assert done.losses[-50:].mean() < 0.05
+    spread = 0.5 / np.sqrt(HELD_OUT_SIZE)
+    assert abs(done.frames[-1].scalars["held_out_accuracy"] - 0.5) < 4 * spread
+    assert done.frames[-1].scalars["held_out_loss"] > np.log(2)
+
+
+def test_what_can_be_generalised_is_also_right_on_held_out_examples() -> None:
+    experiment = Experiment(
+        task="latch", length=6, noise=0.1, cell="gru", hidden_size=16, examples=64, learning_rate=0.02
+    )
+    scalars = advance(start(experiment), 250).frames[-1].scalars
+    assert scalars["held_out_accuracy"] > 0.95
+    assert "held_out_accuracy" not in frame(start(experiment.amend(examples=0))).scalars
+
+
+def test_a_squared_error_has_a_held_out_loss_and_no_accuracy() -> None:
+    scalars = frame(start(SMALL.amend(examples=8))).scalars
+    assert "held_out_loss" in scalars
+    assert "held_out_accuracy" not in scalars
+
+
+# Dropout while training
+
+
+def test_dropout_changes_the_training_and_not_what_a_trace_shows() -> None:
+    dropped, clean = (start(SMALL.amend(layers=2, dropout=p)) for p in (0.5, 0.0))
+    assert dropped.parameters.tobytes() == clean.parameters.tobytes()
+    np.testing.assert_array_equal(trace(dropped).losses, trace(clean).losses)
+    assert advance(dropped, 1).losses[0] != advance(clean, 1).losses[0]
