@@ -60,7 +60,7 @@ def backward(tape: Tape, W: Tensor, activation: str, direct: Tensor, window: int
 @loop
 def _forward(z: Array, W: Array, c: Array, n: Array, m: Array, gates: Array, shut: Array) -> None:
     # z (T + 1, K, B), W (4H, K); fills c, n, m, gates (T, 4H, B), shut = 1 - sigma(a_f) and z[1:, :H]
-    size = c[0].size
+    size, zero, one, inf = c[0].size, c.dtype.type(0), c.dtype.type(1), c.dtype.type(math.inf)
     for t in range(len(gates)):
         np.dot(W, z[t], gates[t])
         a, h, shut_now = gates[t].ravel(), z[t + 1].ravel(), shut[t].ravel()
@@ -68,10 +68,12 @@ def _forward(z: Array, W: Array, c: Array, n: Array, m: Array, gates: Array, shu
         c_now, n_now, m_now = c[t + 1].ravel(), n[t + 1].ravel(), m[t + 1].ravel()
         for k in range(size):  # the blocks i, f, z, o lie `size` apart
             a_i, a_f = a[k], a[size + k]
-            stored = m_past[k] + min(a_f, 0) - math.log1p(math.exp(-abs(a_f))) if n_past[k] != 0 else -math.inf
+            small = math.exp(-abs(a_f))
+            shut_now[k] = (small if a_f > 0 else one) / (one + small)
+            stored = m_past[k] + min(a_f, zero) - math.log1p(small) if n_past[k] != 0 else -inf
+            weaker = math.exp(-abs(stored - a_i))  # the stronger of the two gates is 1
             m_now[k] = max(stored, a_i)
-            a[k], a[size + k] = math.exp(a_i - m_now[k]), math.exp(stored - m_now[k])
-            shut_now[k] = sigmoid(-a_f)
+            a[k], a[size + k] = (weaker, one) if stored > a_i else (one, weaker)
         for k in range(2 * size, 3 * size):
             a[k] = tanh(a[k])
         for k in range(3 * size, 4 * size):
