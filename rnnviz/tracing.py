@@ -203,6 +203,14 @@ def _own_batch(
         named = y[~padding]
         if not (np.issubdtype(y.dtype, np.integer) and named.size and named.min() >= low and named.max() < O):
             raise RnnvizError(f"`targets` must be whole class numbers from {low} to {O - 1}. Got {y.dtype} values.")
+        if task.loss == "ctc":
+            counts, repeats = (~padding).sum(0), ((y[1:] == y[:-1]) & ~padding[1:]).sum(0)
+            if not (counts.min() > 0 and (padding[1:] >= padding[:-1]).all() and (counts + repeats <= ends).all()):
+                raise RnnvizError(
+                    "`targets` must hold at least one label for each sequence, -1 only after its last one, and no more "
+                    "than its steps have room for, counting a blank between two that are the same. Got "
+                    f"{counts.min()} to {counts.max()} labels."
+                )
         y = np.where(padding, -1 if task.loss == "ctc" else 0, y).astype(np.int64)
     return Batch(x, y, None if lengths is None else ends.astype(np.int64), scored)
 
