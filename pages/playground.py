@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from rnnviz.ui import controls, look, playground, session
+from rnnviz.ui import controls, explain, look, playground, session, writer
 
 look.begin()
 run = session.current_run()
@@ -13,7 +13,10 @@ session.write_address(run)
 st.title(session.headline(snapshot.experiment), anchor=False)
 st.caption(session.explanation(snapshot.experiment))
 playground.notices()
+explain.warnings(snapshot.experiment)
 playground.transport(run, snapshot)
 playground.trouble(run, snapshot)
+writer.writer(run, snapshot, playground.theme())
 playground.pictures(run, snapshot)
+explain.equations(snapshot.experiment)
 playground.live_feed(run, snapshot)

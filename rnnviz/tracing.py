@@ -240,8 +240,9 @@ class Frame(NamedTuple):
         step: training steps done.
         channels: name -> array. `states.*` and `gates.*` of probe example 0 as (units, T) float16, log10 gradient norms
             `grad.*` as (T,) float32 (-inf where the norm is exactly 0); `outputs` and what else the task's picture
-            needs, see `_said`. Where the task asks for a sequence, the decoder's N steps follow the encoder's T. NaN in
-            the padding, and where a diverged network left even float64.
+            needs, see `_said`; `reverse.h`, the states of the partner that reads backwards. Where the task asks for a
+            sequence, the decoder's N steps follow the encoder's T. NaN in the padding, and where a diverged network left
+            even float64.
         scalars: name -> number.
     """
 
@@ -265,6 +266,11 @@ def frame(checkpoint: Checkpoint) -> Frame:
             values = _one_after_another(tr, kind, name)[:, 0, :SHOWN_UNITS].T
             # An unbounded activation may leave float16's range long before it leaves float32's.
             channels[f"{kind}.{name}"] = np.ascontiguousarray(np.clip(values, -65504, 65504), np.float16)
+    if (backward := tr.layers[-1].reverse) is not None:
+        said = backward.states["h"][:, 0, :SHOWN_UNITS].T
+        if tr.lengths is not None:
+            said = np.where(np.arange(said.shape[1]) < tr.lengths[0], said, np.nan)
+        channels["reverse.h"] = np.ascontiguousarray(np.clip(said, -65504, 65504), np.float16)
     for name in tr.state_grads:
         low, median, high = _quantiles(_norms(_one_after_another(tr, "state_grads", name)))
         for quantile, norms in (("low", low), ("median", median), ("high", high)):

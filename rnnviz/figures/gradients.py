@@ -208,6 +208,19 @@ def gradient_training_heatmap(
             colorbar=_norm_bar(_ticks(bottom, top)),
         )
     )
+    reached = np.flatnonzero(~np.isnan(rows).all(0))  # beyond, no sample goes on, or nothing was measured
+    if reached.size and (end := int(reached[-1]) + 1) < rows.shape[1]:
+        figure.add_shape(
+            type="rect",
+            x0=end + 0.5,
+            x1=rows.shape[1] + 0.5,
+            y0=0,
+            y1=1,
+            yref="paper",
+            fillcolor=colours.page,
+            line={"width": 0},
+            name="cover",
+        )
     if not np.isfinite(rows).any():
         # Nothing to see, but it gives the axis its range where every cell is missing, as after zero initialisation.
         figure.add_trace(

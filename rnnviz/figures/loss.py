@@ -107,7 +107,8 @@ def loss_curve(
         _add_series(figure, series, "accuracy", colours, yaxis="y2")
         if accuracy_chance is not None:
             text = f"chance: {accuracy_chance:.3g}"
-            reference(accuracy_chance, text, colours.baseline, "dash", "y2", at_end=True, above=False)
+            low = accuracy_chance < 0.3  # no room below
+            reference(accuracy_chance, text, colours.baseline, "dash", "y2", at_end=True, above=low)
         if accuracy_threshold is not None:
             text = f"solved: {accuracy_threshold:.3g}"
             reference(accuracy_threshold, text, colours.threshold, "dot", "y2", at_end=False, above=False)
@@ -116,13 +117,20 @@ def loss_curve(
         )
     if held_out is not None:
         _add_held_out(figure, numbers(held_out, 2, "held_out"), axes, colours)
-        figure.update_layout(showlegend=True, margin={"t": 30})
+        figure.update_layout(margin={"t": 30})
+        top = {"xref": "paper", "x": 0, "xanchor": "left", "yref": "paper", "y": 1, "yanchor": "bottom", "yshift": 4}
+        # Not a legend: Plotly leaves out curves that have no points yet, and does not think again when they have.
+        for text, colour, shift in (
+            ("training examples", colours.ink, 0),
+            ("- - fresh examples", colours.prediction, 130),
+        ):
+            lines.append(note(text, theme=theme, **top, xshift=shift, font={"size": 12, "color": colour}))
     if exam is not None:
         axis = axes["exam"]
         _add_exam(figure, exam, axis, colours)
         if exam.threshold is not None:
             name = f"{exam.threshold_name}: {exam.threshold:.3g}"
-            reference(exam.threshold, name, colours.threshold, "dot", axis, at_end=False, above=False)
+            reference(exam.threshold, name, colours.threshold, "dot", axis, at_end=True, above=True)
         title = {"text": exam.title}
         figure.update_layout(
             {axis.replace("y", "yaxis"): {"range": [0, exam.highest * 1.1], "title": title, "nticks": 4, "anchor": "x"}}
@@ -154,7 +162,6 @@ def loss_curve(
 
 def _add_held_out(figure: go.Figure, values: Array, axes: Mapping[str, str], colours: Palette) -> None:
     """The results on examples that are never trained on, at the recorded frames."""
-    figure.update_traces(name="training examples", showlegend=True, selector={"name": "loss_mean"})
     for k, name in enumerate(("loss", "accuracy")):
         if name in axes:
             figure.add_trace(
@@ -163,9 +170,7 @@ def _add_held_out(figure: go.Figure, values: Array, axes: Mapping[str, str], col
                     y=values[:, k],
                     mode="lines",
                     line={"color": colours.prediction, "width": 2.25, "dash": "dash"},
-                    name="fresh examples",
-                    legendgroup="fresh examples",
-                    showlegend=k == 0,
+                    name=f"fresh {name}",
                     yaxis=axes[name],
                     meta=feed(x=("steps", "step"), y=("rows", "held_out", f"col:{k}")),
                     hovertemplate=f"{name} %{{y:.3g}}<extra>fresh examples</extra>",

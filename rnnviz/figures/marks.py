@@ -4,20 +4,33 @@ import numpy as np
 import plotly.graph_objects as go
 
 from rnnviz.figures.base import note
-from rnnviz.figures.theme import Theme, palette
+from rnnviz.figures.theme import TOP_MARGIN, Theme, palette
 
 MOST_LINES = 60  # more would hide what they mark
 
 
 def mark_phases(
-    figure: go.Figure, read: int, said: int, *, names: tuple[str, str] = ("reads", "says"), theme: Theme = "light"
+    figure: go.Figure,
+    read: int,
+    said: int,
+    *,
+    names: tuple[str, str] = ("reads", "says"),
+    theme: Theme = "light",
 ) -> go.Figure:
-    """Let the time axis hold `read` steps and `said` more, with a line between them and a name on either side."""
+    """Let the time axis hold `read` steps and `said` more, with a line between them and a name on either side.
+
+    The names stand above the picture; where it has a legend there, inside.
+    """
     colours = palette(theme)
     ends = [0.5, read + said + 0.5]
     figure.update_xaxes(range=ends, minallowed=ends[0], maxallowed=ends[1])
     _line(figure, read + 0.5, colours.ink, 1.5, "dash")
-    place = {"x": read + 0.5, "xref": "x", "y": 1, "yref": "paper", "yanchor": "top", "borderpad": 2}
+    inside = bool(figure.layout.showlegend)
+    place = {"x": read + 0.5, "xref": "x", "y": 1, "yref": "paper", "yanchor": "top" if inside else "bottom"}
+    room = 24 - figure.layout.margin.t if figure.layout.margin.t is not None else 24 - TOP_MARGIN
+    if not inside and room > 0:
+        height = figure.layout.height + room
+        figure.update_layout(margin={"t": 24}, height=height, meta=dict(figure.layout.meta) | {"height": height})
     for name, side, shift in zip(names, ("right", "left"), (-3, 3), strict=True):
         figure.add_annotation(note(name, theme=theme, xanchor=side, xshift=shift, **place))
     return figure

@@ -177,7 +177,9 @@ def prediction_labels(
     if len(names) != outputs:
         raise ValueError(f"names must name the {outputs} outputs. Got {len(names)}.")
     labels = numbers(path, 1, "path")
-    said = [names[int(k)] if np.isfinite(k) else "" for k in labels]
+    said = [
+        names[int(k)] if np.isfinite(k) else "\u200b" for k in labels
+    ]  # Plotly loses count of points without a text
     figure = go.Figure(_probabilities(z, times(outputs), names, "outputs", theme))
     figure.add_trace(
         go.Scatter(
@@ -351,7 +353,7 @@ def _tracks(
     figure.add_trace(
         go.Scatter(
             y=said,
-            line={"color": colours.prediction, "width": 2.5, "dash": "dash"},
+            line={"color": colours.prediction, "width": 2.5, "dash": "dash", "shape": shape},
             name="prediction",
             legendgroup="prediction",
             meta=feed(y=live),

@@ -83,6 +83,11 @@ class LiveRun:
         return self._checkpoint.experiment
 
     @property
+    def checkpoint(self) -> Checkpoint:
+        """The newest one."""
+        return self._checkpoint
+
+    @property
     def trained(self) -> bool:
         """Whether any training step has been taken."""
         return self._checkpoint.step > 0

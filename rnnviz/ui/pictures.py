@@ -26,6 +26,12 @@ from rnnviz.ui.telling import Told, marked, reads, says
 
 SMALLEST_LIMIT = 2.0  # of the colours of states that are not confined to (-1, 1); hover gives the true value
 STATES = {"h": "hidden state", "c": "cell state", "n": "normaliser", "m": "stabiliser"}
+GRADIENTS = {  # what to look for, where the figure's own words are not true
+    "sequence": "Each letter said feels its own error, and passes it on to the encoder: through its last state, or straight "
+    "to the letters that attention looks at. The dotted line is the last letter's error alone.",
+    "labels": "The loss sums over all ways to lay the labels along the frames, so every frame feels it at once. Where is "
+    "the gradient large: where a label is said, or where one is missing?",
+}
 LOSS_NAMES = {"mse": "squared error", "cross_entropy": "cross-entropy (nats)", "ctc": "CTC, nats per label"}
 
 
@@ -66,6 +72,7 @@ def sections(snapshot: Snapshot) -> Callable[[Theme], tuple[Section, ...]]:
 def _sections(experiment: Experiment, met: Extent, theme: Theme) -> tuple[Section, ...]:
     """Drawn from the untrained network; the feed brings them to life."""
     first, probe = frame(start(experiment)), probe_batch(experiment)
+    answers = TASKS[experiment.task].answers
     told = Told(experiment, probe, first, theme)
     cards = (*reads(told), *says(told))
     ahead = tuple(card for card in cards if card.key == "says")
@@ -82,10 +89,12 @@ def _sections(experiment: Experiment, met: Extent, theme: Theme) -> tuple[Sectio
                 "",
                 (
                     Card("history", _history(experiment, first, met, theme)),
-                    Card("gradient", _gradient(experiment, first, met, theme)),
+                    Card("gradient", _gradient(experiment, first, met, theme), look_for=GRADIENTS.get(answers, "")),
                 ),
             ),
-            Section("Inside, at this step", inside),
+            Section(
+                "Inside, at this step" + (": the half that reads forwards" if experiment.bidirectional else ""), inside
+            ),
         )
         if section.cards
     )
@@ -163,7 +172,7 @@ def _cut(experiment: Experiment, figure: go.Figure, theme: Theme) -> go.Figure:
 
 def _inside(experiment: Experiment, first: Frame, theme: Theme) -> tuple[Card, ...]:
     cell = CELLS[experiment.cell]
-    cards = []
+    cards: list[Card] = []
     for state in cell.states:
         channel = f"states.{state}"
         bounded = state == "h" and (
@@ -183,6 +192,18 @@ def _inside(experiment: Experiment, first: Frame, theme: Theme) -> tuple[Card, .
                 ),
             )
         )
+        if state == "h" and "reverse.h" in first.channels:
+            figure = figures.unit_heatmap(
+                first.channels["reverse.h"],
+                kind="signed",
+                limit=1.0 if bounded else _limit(first.channels[channel]),
+                name="hidden state, backwards",
+                symbol=f"{cell.symbols[state]}_t",
+                channel="reverse.h",
+                theme=theme,
+            )
+            question = "And in the half that reads backwards?"
+            cards.append(Card("reverse_h", figure, question=question, look_for="Read it from right to left."))
     for gate in cell.gates:
         channel = f"gates.{gate}"
         signed, unbounded = gate in cell.signed_gates, gate in cell.unbounded_gates
@@ -205,7 +226,7 @@ def _inside(experiment: Experiment, first: Frame, theme: Theme) -> tuple[Card, .
 
 
 def _limit(values: np.ndarray) -> float:
-    """Where the colours of an unconfined quantity end: room for twice what the untrained network has, rounded up."""
-    largest = 2 * float(np.nanmax(np.abs(values.astype(np.float64)), initial=0.0))
+    """Where the colours of an unconfined quantity end: what the untrained network has, rounded up."""
+    largest = float(np.nanmax(np.abs(values.astype(np.float64)), initial=0.0))
     decade = 10.0 ** math.floor(math.log10(largest)) if largest > 0 else 1.0
     return max(SMALLEST_LIMIT, next(step * decade for step in (1, 2, 5, 10) if step * decade >= largest * 0.999))

@@ -16,6 +16,13 @@ from rnnviz.tracing import SHOWN_EXAMPLES, Frame
 from rnnviz.ui.stage import Card
 
 LONGEST_SAMPLE = 170  # characters of an example in words; a longer one is left to the picture
+LONGEST_WORD = 45
+
+
+WAVES = {
+    "latch": "Only the first value counts; all the others are noise.",
+    "flip_flop": "A pulse up or down sets its bit until the next one; nothing else tells how it stands.",
+}
 
 
 class Told(NamedTuple):
@@ -67,11 +74,12 @@ def reads(told: Told) -> tuple[Card, ...]:
         figure = figures.input_words(told.letters, opinions=opinions, strong="not", steps=len(inputs), theme=theme)
     elif task.picture == "wave":
         figure = figures.input_wave(inputs, names=task.input_names, theme=theme)
+        words = WAVES.get(task.name, "")
     elif task.picture == "image":
         figure = figures.input_heat(inputs, names=task.input_names, limit=1.0, theme=theme)
         words = "One row of pixels at every time step: the digit lies on its side here."
         shown = probe.inputs[:, :SHOWN_EXAMPLES]
-        titles = [f"{k + 1}: {task.output_names[probe.targets[k]]}" for k in range(shown.shape[1])]
+        titles = [f"example {k + 1}: {task.output_names[probe.targets[k]]}" for k in range(shown.shape[1])]
         more = (Card("upright", figures.input_images(shown, titles=titles, theme=theme)),)
     elif task.picture == "heat" or not one_hot:
         spectrum = task.answers == "labels"
@@ -85,7 +93,8 @@ def reads(told: Told) -> tuple[Card, ...]:
     else:
         matter = "XY" if task.name == "temporal_order" else ()
         figure = figures.input_symbols(np.nan_to_num(inputs), names=task.input_names, highlight=matter, theme=theme)
-    look_for = " ".join(filter(None, (words or figure.layout.meta["look_for"], sample(told))))
+    ends = "" if told.end == len(inputs) else f"It ends at step {told.end}; beyond is padding."
+    look_for = " ".join(filter(None, (words or figure.layout.meta["look_for"], sample(told), ends)))
     return Card("input", marked(experiment, figure, theme), look_for=look_for), *more
 
 
@@ -98,7 +107,8 @@ def sample(told: Told) -> str:
     elif task.answers == "labels":
         target = target[target >= 0]
     said = task.describe(probe.inputs[:end, 0], target)
-    return "" if "\n" in said or len(said) > LONGEST_SAMPLE else f"This example: {said.strip()}"
+    legible = "\n" not in said and len(said) <= LONGEST_SAMPLE and max(map(len, said.split())) <= LONGEST_WORD
+    return f"This example: {said.strip()}." if legible else ""
 
 
 def says(told: Told) -> tuple[Card, ...]:

@@ -7,7 +7,8 @@ const OPS = {
   row: (v, k) => v[k],
   // Not a typed array: Plotly takes the numbers of one unseen, and writes NaN into the paths of an ohlc trace.
   col: (v, k) => v.map((row) => row[k]),
-  names: (v, list) => Array.from(v, (k) => list.split("|")[k] ?? ""), // of numbers; nothing where there is none
+  // Of numbers; where there is none, something that cannot be seen: Plotly loses count of points without a text.
+  names: (v, list) => Array.from(v, (k) => list.split("|")[k] ?? "\u200b"),
 };
 
 const map = (v, f) => (typeof v[0] === "object" ? v.map((row) => row.map(f)) : v.map(f));
