@@ -104,7 +104,9 @@ def _number(value: float) -> str:
 
 
 def _shown(value: object) -> str:
-    text = _number(value) if isinstance(value, int | float) and not isinstance(value, bool) else repr(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = _number(value) if isinstance(value, int | float) else repr(value)
     return text if len(text) <= 40 else text[:37] + "..."
 
 
@@ -529,13 +531,7 @@ class Experiment(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _every_field(cls, values: Any) -> Any:
-        unknown = {name: f"`{name}` is not a field of Experiment." for name in values if name not in SETTINGS}
-        problems = unknown | {
-            name: sentence
-            for name, value in values.items()
-            if name in SETTINGS and (sentence := SETTINGS[name].problem(name, value, _kind(name)))
-        }
-        if problems:
+        if problems := _problems_alone(values):
             raise ValueError(json.dumps(problems))
         return {name: default_of(name, values.get("task")) for name in SETTINGS} | values
 
@@ -655,9 +651,10 @@ class Experiment(BaseModel):
         """
         values: dict[str, Any] = {}
         notices = []
-        for name, setting in SETTINGS.items():  # the task comes before what its defaults decide
+        for name in ("task", *(name for name in SETTINGS if name != "task")):  # the task decides some defaults
             if name not in query:
                 continue
+            setting = SETTINGS[name]
             value = _parsed(name, query[name])
             if sentence := setting.problem(name, value, _kind(name)):
                 if isinstance(value, int | float) and not math.isnan(value) and setting.highest > setting.lowest:
@@ -706,15 +703,25 @@ class Experiment(BaseModel):
         Raises:
             ExperimentError: if a changed value breaks a rule by itself.
         """
-        kept = self.model_dump() | changes
-        if changes.get("task", self.task) != self.task:
-            kept |= {
-                name: default_of(name, changes["task"]) for name, s in SETTINGS.items() if s.group == "Task"
-            } | changes
-        for name in changes:
-            if sentence := SETTINGS[name].problem(name, changes[name], _kind(name)):
-                raise ExperimentError({name: sentence})
-        return Experiment.nearest(kept)
+        if problems := _problems_alone(changes):
+            raise ExperimentError(problems)
+        kept, task = self.model_dump(), changes.get("task", self.task)
+        if task != self.task:
+            for name, setting in SETTINGS.items():
+                came_with_the_old_one = name in TASKS[self.task].defaults and kept[name] == default_of(name, self.task)
+                if setting.group == "Task" or name in TASKS[task].defaults or came_with_the_old_one:
+                    kept[name] = default_of(name, task)
+        return Experiment.nearest(kept | changes)
+
+
+def _problems_alone(values: Mapping[str, Any]) -> dict[str, str]:
+    """Field -> why its value is refused whatever the others are."""
+    unknown = {name: f"`{name}` is not a field of Experiment." for name in values if name not in SETTINGS}
+    return unknown | {
+        name: sentence
+        for name, value in values.items()
+        if name in SETTINGS and (sentence := SETTINGS[name].problem(name, value, _kind(name)))
+    }
 
 
 def default_of(name: str, task: str | None = None) -> Any:

@@ -261,10 +261,18 @@ def test_every_cell_learns(cell: Cell, task: str) -> None:
     assert after < 0.9 * min(before, baseline.value), "better than at the start and than the obvious answer"
 
 
+NOT_IN_THIS_BUDGET = {
+    ("gru_leakless", "latch"): "no gate of it can keep a value through the noise; that is what it is there to show",
+    ("lru", "xor_last"): "a single linear recurrence that has to carry one bit unchanged over any distance",
+}
+
+
 @pytest.mark.slow
 @CELL
 @TASK
 def test_every_cell_gets_better_at_every_task(cell: Cell, task: Task) -> None:
+    if (cell.name, task.name) in NOT_IN_THIS_BUDGET:
+        pytest.skip(NOT_IN_THIS_BUDGET[cell.name, task.name])
     experiment, _ = Experiment.nearest(
         {"task": task.name, "cell": cell.name, "length": EASY.get(task.name, max(12, task.shortest)), "gap": 2}
         | {"hidden_size": 16, "learning_rate": 0.02, "batch_size": 32}

@@ -3,23 +3,28 @@ import math
 import pickle
 from typing import Any
 
+import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from rnnviz import Experiment, ExperimentError
-from rnnviz.experiment import MEMORY_BOUND, SETTINGS
+from rnnviz import CELLS, Experiment, ExperimentError, advance, start, trace
+from rnnviz.experiment import MEMORY_BOUND, SETTINGS, SIZES, default_of
 from rnnviz.tasks import TASKS
 
 FIELDS = list(SETTINGS)
-NUMERIC = [name for name in FIELDS if SETTINGS[name].choices is None]
-WHOLE = [name for name in NUMERIC if Experiment.model_fields[name].annotation is int]
-CHOSEN = [name for name in FIELDS if SETTINGS[name].choices is not None]
+KIND: dict[str, Any] = {name: Experiment.model_fields[name].annotation for name in FIELDS}
+CHOSEN = [name for name in FIELDS if KIND[name] is str]
+SWITCHES = [name for name in FIELDS if KIND[name] is bool]
+NUMERIC = [name for name in FIELDS if KIND[name] in (int, float)]
+WHOLE = [name for name in NUMERIC if KIND[name] is int]
 
 
 def valid_values(name: str) -> st.SearchStrategy[Any]:
     setting = SETTINGS[name]
+    if name in SWITCHES:
+        return st.booleans()
     if setting.choices is not None:
         return st.sampled_from(list(setting.choices))
     if name in WHOLE:
@@ -27,14 +32,14 @@ def valid_values(name: str) -> st.SearchStrategy[Any]:
     return st.floats(setting.lowest, setting.highest)
 
 
+ANY_VALUES = st.fixed_dictionaries({}, optional={name: valid_values(name) for name in FIELDS})
+
+
 @st.composite
 def experiments(draw: st.DrawFn) -> Experiment:
-    values = draw(st.fixed_dictionaries({}, optional={name: valid_values(name) for name in FIELDS}))
-    try:
-        return Experiment(**values)
-    except ExperimentError as error:  # only the rules that span several fields may be broken here
-        assume(not set(error.problems) <= {"length", "batch_size"})
-        raise
+    """Any there is: what does not go together is mended."""
+    experiment, _ = Experiment.nearest(draw(ANY_VALUES))
+    return experiment
 
 
 def problems_of(**values: Any) -> dict[str, str]:
@@ -50,10 +55,12 @@ def problems_of(**values: Any) -> dict[str, str]:
 def test_every_field_says_what_it_is_and_how_far_it_goes(name: str) -> None:
     setting, default = SETTINGS[name], Experiment.model_fields[name].default
     assert setting.label[0].isupper()
-    assert len(setting.label) <= 24
+    assert len(setting.label) <= 30
     assert len(setting.help.split()) >= 8, "a definition, not a repetition of the name"
     assert setting.help.endswith(".")
-    if setting.choices is not None:
+    if name in SWITCHES:
+        assert isinstance(default, bool)
+    elif setting.choices is not None:
         assert default in setting.choices
         assert all(setting.choices.values())
     else:
@@ -66,16 +73,33 @@ def test_every_field_says_what_it_is_and_how_far_it_goes(name: str) -> None:
 
 def test_sizes_and_durations_carry_their_unit() -> None:
     units = {name: SETTINGS[name].unit for name in FIELDS if SETTINGS[name].unit}
-    assert units == {"hidden_size": "units", "length": "steps", "batch_size": "examples", "steps": "steps"}
+    steps = dict.fromkeys(("length", "steps", "horizon", "gap", "bptt_window"), "steps")
+    assert units == steps | {"hidden_size": "units", "batch_size": "examples"}
+
+
+def test_a_tasks_own_defaults_are_what_its_experiments_start_with() -> None:
+    for name, task in TASKS.items():
+        experiment = Experiment(task=name)
+        for field in FIELDS:
+            if field != "task":
+                assert getattr(experiment, field) == default_of(field, name)
+            if field not in (*task.defaults, "task"):
+                assert default_of(field, name) == Experiment.model_fields[field].default == default_of(field)
+        for field, value in task.defaults.items():
+            assert default_of(field, name) == value
+    assert default_of("length", "no such task") == 50
 
 
 @pytest.mark.parametrize("name", NUMERIC)
 def test_both_bounds_are_allowed_and_one_step_beyond_is_not(name: str) -> None:
     setting = SETTINGS[name]
-    task = "adding"  # whose shortest length is the lowest allowed
+    task = "reverse" if name == "length" else "adding"  # the task whose shortest length is the lowest allowed
     for bound, direction in ((setting.lowest, -math.inf), (setting.highest, math.inf)):
         value = int(bound) if name in WHOLE else float(bound)
-        assert getattr(Experiment(task=task, **{name: value}), name) == value
+        if name != "length" or bound == setting.lowest:
+            assert getattr(Experiment(task=task, **{name: value}), name) == value
+        else:
+            assert Experiment(task="adding", length=value).length == value
         beyond = value + int(math.copysign(1, direction)) if name in WHOLE else math.nextafter(value, direction)
         assert set(problems_of(task=task, **{name: beyond})) == {name}
 
@@ -92,7 +116,8 @@ def test_an_experiment_cannot_be_changed() -> None:
 
 def test_the_sentence_names_the_field_the_rule_and_the_value() -> None:
     assert problems_of(hidden_size=0) == {"hidden_size": "`hidden_size` must be between 1 and 256. Got 0."}
-    assert problems_of(cell="lstn") == {"cell": "`cell` must be one of rnn, lstm, gru. Got 'lstn'."}
+    assert problems_of(cell="lstn") == {"cell": f"`cell` must be one of {', '.join(CELLS)}. Got 'lstn'."}
+    assert problems_of(bidirectional=1) == {"bidirectional": "`bidirectional` must be true or false. Got 1."}
     assert problems_of(layers=1.5) == {"layers": "`layers` must be a whole number between 1 and 8. Got 1.5."}
     assert problems_of(learning_rate="fast") == {
         "learning_rate": "`learning_rate` must be a number between 1e-06 and 10. Got 'fast'."
@@ -125,15 +150,61 @@ def test_no_strange_value_is_taken_for_a_number(name: str, value: Any) -> None:
 def test_no_strange_value_is_taken_for_a_choice(name: str, value: Any) -> None:
     problems = problems_of(**{name: value})
     assert set(problems) == {name}
-    assert len(problems[name]) < 200
+    assert len(problems[name]) < 300
 
 
-def test_a_sequence_shorter_than_its_task_needs_is_refused() -> None:
-    for name, task in TASKS.items():
-        assert Experiment(task=name, length=task.shortest).length == task.shortest
-        if task.shortest > SETTINGS["length"].lowest:
-            sentence = f"`length` must be at least {task.shortest} for the task {name}. Got {task.shortest - 1}."
-            assert problems_of(task=name, length=task.shortest - 1) == {"length": sentence}
+@pytest.mark.parametrize("name", SWITCHES)
+@pytest.mark.parametrize("value", [0, 1, "true", "", None, 0.5, [], "x" * 10**5])
+def test_no_strange_value_is_taken_for_a_switch(name: str, value: Any) -> None:
+    problems = problems_of(**{name: value})
+    assert set(problems) == {name}
+    assert problems[name].startswith(f"`{name}` must be true or false. Got ")
+    assert len(problems[name]) < 100
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_an_initialisation_is_refused_where_the_cell_has_no_use_for_it(cell: str) -> None:
+    for kind in SETTINGS["initialisation"].choices or ():
+        if kind in CELLS[cell].initialisations:
+            assert Experiment(cell=cell, initialisation=kind).initialisation == kind
+        else:
+            [(name, sentence)] = problems_of(cell=cell, initialisation=kind).items()
+            assert name == "initialisation"
+            assert sentence.endswith(f"for the cell {cell}. Got {kind!r}.")
+
+
+def test_fresh_lengths_and_fixed_examples_do_not_go_together() -> None:
+    assert set(problems_of(curriculum=True, examples=16)) == {"curriculum"}
+    assert set(problems_of(task="random_labels", curriculum=True)) == {"curriculum"}
+    assert Experiment(task="random_labels", curriculum=True, examples=0).curriculum
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_sequence_shorter_or_longer_than_its_task_can_be_is_refused(name: str) -> None:
+    task = TASKS[name]
+    for length, at in ((task.shortest - 1, f"at least {task.shortest}"), (task.longest + 1, f"at most {task.longest}")):
+        if SETTINGS["length"].lowest <= length <= SETTINGS["length"].highest:
+            sentence = f"`length` must be {at} for the task {name}. Got {length}."
+            assert problems_of(task=name, length=length) == {"length": sentence}
+    for length in (task.shortest, task.longest):
+        experiment, notices = Experiment.nearest({"task": name, "length": length})
+        assert experiment.length == length
+        assert not [notice for notice in notices if notice.startswith("`length`")]
+
+
+@pytest.mark.parametrize("name", [name for name, task in TASKS.items() if "gap" in task.options])
+def test_a_gap_that_does_not_fit_is_refused_in_the_tasks_own_words(name: str) -> None:
+    refused = {}
+    for length in {TASKS[name].shortest, default_of("length", name)}:
+        for gap in range(1, 21):
+            sentence = TASKS[name].misfit(Experiment(task=name).setup._replace(length=length, gap=gap))
+            if sentence:
+                refused[length, gap] = problems_of(task=name, length=length, gap=gap)
+                assert refused[length, gap] == dict([sentence])
+            else:
+                assert Experiment(task=name, length=length, gap=gap).gap == gap
+    assert refused
+    assert all("`gap` must be" in sentence for problems in refused.values() for sentence in problems.values())
 
 
 def test_sizes_that_fit_one_by_one_may_not_fit_together() -> None:
@@ -141,14 +212,25 @@ def test_sizes_that_fit_one_by_one_may_not_fit_together() -> None:
     assert set(problems) == {"batch_size"}
     assert "1000 × 256 × 256 × 1" in problems["batch_size"]
     assert f"{MEMORY_BOUND} MiB" in problems["batch_size"]
+    estimate = int(problems["batch_size"].rsplit("about ", 1)[1].split()[0])
+    assert estimate > MEMORY_BOUND
 
 
 @given(experiments())
 def test_every_valid_experiment_respects_the_memory_bound(experiment: Experiment) -> None:
-    blocks = {"rnn": 1, "lstm": 4, "gru": 3}[experiment.cell]
-    numbers = experiment.length * experiment.batch_size * experiment.hidden_size * experiment.layers
-    # States, gates and their gradients at the very least.
-    assert numbers * (2 + 2 * blocks) * 4 <= MEMORY_BOUND * 2**20
+    assert experiment.activation_memory <= MEMORY_BOUND
+    sizes = experiment.length * experiment.batch_size * experiment.hidden_size * experiment.layers
+    kept = len(CELLS[experiment.cell].states) + len(CELLS[experiment.cell].gates)
+    # States and gates and their gradients at the very least, float32.
+    assert sizes * (1 + experiment.bidirectional) * 2 * kept * 4 <= MEMORY_BOUND * 2**20
+
+
+@given(experiments(), st.sampled_from(SIZES))
+def test_more_of_anything_needs_more_memory(experiment: Experiment, name: str) -> None:
+    more = experiment.model_copy(update={name: 2 * getattr(experiment, name)})
+    assert more.activation_memory >= experiment.activation_memory
+    both = experiment.model_copy(update={"bidirectional": True})
+    assert both.activation_memory >= experiment.activation_memory
 
 
 def test_the_error_survives_a_trip_between_processes() -> None:
@@ -198,12 +280,15 @@ def test_hostile_json_gets_a_sentence(text: str) -> None:
     assert str(caught.value)
 
 
+TOGETHER = ("length", "batch_size", "gap", "initialisation", "curriculum")  # named by rules over several fields
+
+
 @given(st.dictionaries(st.sampled_from([*FIELDS, "self", "x"]), st.none() | st.floats() | st.text() | st.integers()))
 def test_any_json_object_gives_an_experiment_or_sentences(values: dict[str, Any]) -> None:
     try:
         experiment = Experiment.from_json(json.dumps(values))
     except ExperimentError as error:
-        assert set(error.problems) <= {*values, "length", "batch_size"}  # noqa: PT017
+        assert set(error.problems) <= {*values, *TOGETHER}  # noqa: PT017
     else:
         assert all(getattr(experiment, name) == value for name, value in values.items())
 
@@ -223,19 +308,30 @@ def test_a_link_gives_back_every_field_that_applies_exactly(experiment: Experime
 @given(experiments())
 def test_a_link_holds_nothing_it_could_leave_out(experiment: Experiment) -> None:
     for name in set(experiment.to_query()) - {"cell", "task"}:
-        assert getattr(experiment, name) != Experiment.model_fields[name].default
+        assert getattr(experiment, name) != default_of(name, experiment.task)
         assert SETTINGS[name].applies(experiment)
 
 
 def test_links_are_short_and_exact() -> None:
     assert Experiment().to_query() == {"cell": "lstm", "task": "adding"}
-    experiment = Experiment(cell="rnn", forget_bias=3, signal="sine", learning_rate=0.1 + 0.2, clip_norm=0)
+    experiment = Experiment(
+        cell="rnn",
+        forget_bias=3,
+        signal="sine",
+        learning_rate=0.1 + 0.2,
+        clip_norm=0,
+        bidirectional=True,
+        residual=True,
+    )
     assert experiment.to_query() == {
         "cell": "rnn",
+        "bidirectional": "true",
         "task": "adding",
         "learning_rate": "0.30000000000000004",
         "clip_norm": "0",
     }
+    assert Experiment(task="random_labels").to_query() == {"cell": "lstm", "task": "random_labels"}
+    assert Experiment(task="random_labels", examples=0).to_query()["examples"] == "0"
 
 
 # Hostile links
@@ -243,17 +339,43 @@ def test_links_are_short_and_exact() -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from([*FIELDS, "run", "self"]), st.text() | st.floats().map(str) | st.integers().map(str)
+        st.sampled_from([*FIELDS, "run", "self"]),
+        st.text() | st.floats().map(str) | st.integers().map(str) | st.sampled_from([*CELLS, *TASKS, "true", "0", "1"]),
     )
 )
 def test_no_link_ever_raises_and_every_deviation_is_said(query: dict[str, str]) -> None:
     experiment, notices = Experiment.from_query(query)
     for name in set(FIELDS) & set(query):
         value = getattr(experiment, name)
-        honoured = value == (query[name] if name in CHOSEN else _number(query[name]))
+        honoured = value == _read(name, query[name])
         assert honoured or any(f"`{name}`" in notice for notice in notices), (name, query[name], value)
     for name in set(FIELDS) - set(query) - {"length"}:
-        assert getattr(experiment, name) == Experiment.model_fields[name].default
+        given_way = any(f"`{name}`" in notice for notice in notices)
+        assert given_way or getattr(experiment, name) == default_of(name, experiment.task)
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            name: valid_values(name).map(lambda v: str(v).lower() if isinstance(v, bool) else str(v)) for name in FIELDS
+        },
+    )
+)
+def test_a_link_of_usable_values_keeps_cell_and_task_whatever_else_gives_way(query: dict[str, str]) -> None:
+    experiment, notices = Experiment.from_query(query)
+    assert experiment.cell == query.get("cell", "lstm")
+    assert experiment.task == query.get("task", "adding")
+    for name, text in query.items():
+        assert getattr(experiment, name) == _read(name, text) or any(f"`{name}`" in notice for notice in notices)
+
+
+def _read(name: str, text: str) -> object:
+    if name in CHOSEN:
+        return text
+    return (
+        {"true": True, "1": True, "false": False, "0": False}.get(text.lower()) if name in SWITCHES else _number(text)
+    )
 
 
 def _number(text: str) -> float | None:
@@ -282,25 +404,41 @@ def _number(text: str) -> float | None:
         ("cell", "", "lstm"),
         ("layers", "", 1),
         ("layers", "2.5", 2),
+        ("bidirectional", "TRUE", True),
+        ("bidirectional", "0", False),
+        ("bidirectional", "yes", False),
+        ("attention", "", True),
+        ("dropout", "1", 0.9),
+        ("readout", "first", "last"),
+        ("bptt_window", "-1", 0),
     ],
 )
 def test_a_link_out_of_bounds_is_clamped_and_an_unusable_one_refused(name: str, text: str, used: Any) -> None:
     experiment, notices = Experiment.from_query({name: text})
     assert getattr(experiment, name) == used
     assert type(getattr(experiment, name)) is type(used)
-    if text == "32.0":
+    if text in ("32.0", "TRUE", "0") and name != "learning_rate":
         assert notices == []
     else:
         [notice] = notices
         assert notice.startswith(f"`{name}` must be ")
         assert "instead." in notice
-        assert len(notice) < 250
+        assert len(notice) < 350
 
 
 def test_a_link_too_short_for_its_task_is_lengthened() -> None:
     experiment, [notice] = Experiment.from_query({"task": "temporal_order", "length": "5"})
     assert experiment == Experiment(task="temporal_order", length=10)
     assert notice.startswith("`length` must be at least 10")
+
+
+def test_an_unusable_value_falls_back_to_the_default_of_the_links_own_task() -> None:
+    for query in ({"bidirectional": "perhaps", "task": "xor_last"}, {"task": "xor_last", "bidirectional": "perhaps"}):
+        experiment, [notice] = Experiment.from_query(query)
+        assert experiment == Experiment(task="xor_last")
+        assert notice == "`bidirectional` must be true or false. Got 'perhaps'. Using true instead."
+    experiment, _ = Experiment.from_query({"task": "random_labels", "examples": "many"})
+    assert experiment.examples == default_of("examples", "random_labels") > 0
 
 
 def test_a_link_too_large_for_the_memory_loses_its_sizes_and_nothing_else() -> None:
@@ -316,6 +454,149 @@ def test_a_link_too_large_for_the_memory_loses_its_sizes_and_nothing_else() -> N
     assert experiment == Experiment(cell="gru", seed=7, optimizer="sgd")
     assert "must fit" in notice
     assert notice.endswith("Using the default sizes instead.")
+
+
+# What gives way
+
+
+@given(ANY_VALUES)
+def test_values_right_by_themselves_always_make_an_experiment_of_that_cell_and_task(values: dict[str, Any]) -> None:
+    experiment, notices = Experiment.nearest(values)
+    assert experiment.cell == values.get("cell", "lstm")
+    assert experiment.task == values.get("task", "adding")
+    assert len(notices) == len(set(notices)), "each sentence once"
+    for name, value in values.items():
+        kept = getattr(experiment, name) == value
+        assert kept or any(f"`{name}`" in notice for notice in notices), name
+    try:
+        wanted = Experiment(**values)
+    except ExperimentError:
+        assert notices
+    else:
+        assert experiment == wanted
+        assert notices == []
+
+
+@given(experiments(), ANY_VALUES)
+def test_a_switch_honours_what_was_changed_and_lets_the_rest_give_way(old: Experiment, changes: dict[str, Any]) -> None:
+    new, notices = old.switch(**changes)
+    assert new.cell == changes.get("cell", old.cell)
+    assert new.task == changes.get("task", old.task)
+    for name, value in changes.items():
+        assert getattr(new, name) == value or any(f"`{name}`" in notice for notice in notices)
+    if new.task == old.task and not notices:
+        for name in set(FIELDS) - set(changes):
+            assert getattr(new, name) == getattr(old, name)
+
+
+def test_another_task_starts_with_its_own_defaults_and_keeps_the_network_and_the_training() -> None:
+    old = Experiment(cell="gru", length=200, hidden_size=7, learning_rate=0.1, seed=5)
+    new, notices = old.switch(task="random_labels")
+    assert new == Experiment(cell="gru", hidden_size=7, learning_rate=0.1, seed=5, task="random_labels")
+    assert (new.length, new.examples) == (5, 64)
+    assert notices == []
+    back, _ = new.switch(task="adding")
+    assert back == old.amend(length=50)
+    assert old.switch(task="random_labels", length=9)[0].length == 9
+    assert old.switch(hidden_size=9)[0] == old.amend(hidden_size=9)
+
+
+def test_a_tasks_own_default_for_the_network_comes_and_goes_with_it() -> None:
+    there, _ = Experiment(hidden_size=7).switch(task="xor_last")
+    assert there.bidirectional
+    back, _ = there.switch(task="adding")
+    assert not back.bidirectional
+    kept, _ = there.switch(bidirectional=False)[0].switch(task="adding")
+    assert not kept.bidirectional
+    asked, _ = Experiment().switch(task="xor_last", bidirectional=False)
+    assert not asked.bidirectional
+
+
+def test_another_cell_keeps_what_it_can_use() -> None:
+    new, [notice] = Experiment(cell="rnn", initialisation="orthogonal", seed=3).switch(cell="mingru")
+    assert new == Experiment(cell="mingru", seed=3)
+    assert notice.startswith("`initialisation` must be one of")
+    assert notice.endswith("Using 'default' instead.")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"task": "nonsense"}, {"task": ["adding"]}, {"hidden_size": 0}, {"nonsense": 1}, {"cell": None}]
+)
+def test_a_switch_to_a_value_that_breaks_a_rule_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ExperimentError) as caught:
+        Experiment().switch(**changes)
+    assert set(caught.value.problems) == set(changes)
+
+
+# What is allowed, but not what it seems
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_reading_backwards_where_the_answer_comes_later_is_warned_of(name: str) -> None:
+    both, alone = (Experiment(task=name, bidirectional=way) for way in (True, False))
+    assert any("future" in warning for warning in both.warnings) == TASKS[name].leaks
+    assert alone.warnings == []
+    assert all(warning.endswith(".") for warning in both.warnings)
+
+
+def test_fresh_random_labels_are_warned_of() -> None:
+    assert Experiment(task="random_labels").warnings == []
+    assert Experiment(task="random_labels", examples=0).warnings
+
+
+# The lattice
+
+SMALL: dict[str, st.SearchStrategy[Any]] = {
+    "hidden_size": st.integers(1, 5),
+    "layers": st.integers(1, 3),
+    "length": st.sampled_from([2, 3, 5, 8, 9, 11, 13, 24, 26]),
+    "batch_size": st.integers(1, 4),
+    "examples": st.sampled_from([0, 0, 1, 5]),
+    "gap": st.integers(1, 6),
+    "steps": st.integers(1, 4),
+    "learning_rate": st.sampled_from([1e-6, 0.005, 0.1]),
+    "bptt_window": st.integers(0, 5),
+}
+FREE = ("cell", "task", "initialisation", "optimizer", "readout", "activation", "schedule", "signal")
+
+
+@settings(max_examples=150)
+@given(
+    st.fixed_dictionaries(
+        {name: SMALL[name] if name in SMALL else valid_values(name) for name in (*SMALL, *FREE)},
+        optional={name: valid_values(name) for name in FIELDS if name not in SMALL and name not in FREE},
+    )
+)
+def test_any_combination_is_refused_in_sentences_or_trains(values: dict[str, Any]) -> None:
+    try:
+        experiment = Experiment(**values)
+    except ExperimentError as error:
+        assert set(error.problems) <= set(TOGETHER)  # noqa: PT017
+        for name, sentence in error.problems.items():
+            assert sentence.startswith(f"`{name}` ") or name == "batch_size"
+            assert sentence.endswith(".")
+        experiment, notices = Experiment.nearest(values)
+        assert notices
+    done = advance(start(experiment), 1)
+    assert done.diverged is None
+    assert np.isfinite(done.losses).all()
+    assert np.isfinite(done.grad_norms).all()
+    assert np.isfinite(done.checkpoint.parameters).all()
+    [picture] = done.frames
+    assert all(math.isfinite(value) for value in picture.scalars.values()), picture.scalars
+    tr = trace(done.checkpoint)
+    assert np.isfinite(tr.losses).all()
+    assert np.isfinite(tr.outputs).all()
+    assert all(np.isfinite(grads).all() for grads in tr.state_grads.values())
+
+
+@settings(max_examples=40)
+@given(st.fixed_dictionaries({name: SMALL[name] if name in SMALL else valid_values(name) for name in FIELDS}))
+def test_the_wildest_training_ends_in_a_sentence_at_worst(values: dict[str, Any]) -> None:
+    experiment, _ = Experiment.nearest(values | {"learning_rate": 10.0, "clip_norm": 0.0, "steps": 9})
+    done = advance(start(experiment), 9, record_every=3)
+    assert done.diverged is None or done.diverged.endswith(".")
+    assert np.isfinite(done.checkpoint.parameters).all()
 
 
 # Relations between experiments
