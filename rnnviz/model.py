@@ -15,8 +15,8 @@ from torch import Tensor
 
 from rnnviz.cells import CELLS, Start
 from rnnviz.experiment import PROBE_SIZE, Experiment
-from rnnviz.recurrence import Layer
-from rnnviz.scoring import Score, score
+from rnnviz.recurrence import Layer, columns
+from rnnviz.scoring import Score, score, score_and_pull
 from rnnviz.tasks import TASKS, Batch, Setup
 
 INITIAL_WEIGHTS_STREAM, PROBE_STREAM, BATCH_STREAM, FIXED_SET_STREAM, HELD_OUT_STREAM, NOISE_STREAM = range(6)
@@ -34,7 +34,7 @@ class Pass(NamedTuple):
         attention: (S, T, B) weight of each input step in each of S answers; None without attention.
         parameter_gradient: flat, d(mean of L_b over the batch)/d(parameters).
         last: (B,) the loss of each sample's last scored answer alone; differentiable if the graph was kept.
-        leaves: the parameters by which `last` may be differentiated.
+        leaves: the parameters by which `last` may be differentiated; empty unless the graph was kept.
     """
 
     layers: list[Layer]
@@ -264,6 +264,8 @@ def run_pass(
         reference: use the cells' reference equations even where there is a fast pass.
         keep_graph: allow a second way back, see `back_from_last_answer`.
     """
+    if not (reference or keep_graph) and _plain(experiment, batch):
+        return _plain_pass(experiment, parameters.detach(), batch)
     # Each named piece is a leaf of its own: cheaper than a way back through views into the flat vector.
     leaves = {name: piece.requires_grad_() for name, piece in views(experiment, parameters.detach()).items()}
     network = _Network(experiment, leaves, noise, reference)
@@ -281,6 +283,39 @@ def run_pass(
         scored.last,
         list(leaves.values()),
     )
+
+
+def _plain(experiment: Experiment, batch: Batch) -> bool:
+    """Whether nothing but layers and a linear readout stands between input and loss."""
+    task, e = TASKS[experiment.task], experiment
+    around = (
+        e.bidirectional or e.residual or e.layer_norm or e.dropout or (task.answers == "once" and e.readout != "last")
+    )
+    return not around and task.answers in ("once", "every") and batch.lengths is None
+
+
+def _plain_pass(experiment: Experiment, parameters: Tensor, batch: Batch) -> Pass:
+    """`run_pass` without autograd around the layers: its bookkeeping would cost as much as a small layer's whole pass."""
+    weights, B = views(experiment, parameters), batch.inputs.shape[1]
+    network = _Network(experiment, weights, None, False)
+    x = torch.from_numpy(batch.inputs).to(parameters.dtype).transpose(1, 2)  # (T, I, B)
+    for k in range(experiment.layers):
+        x = network.layer(str(k)).record(x, layer_weights(weights, str(k)))
+    W = weights["readout.W"]
+    seen = x if TASKS[experiment.task].answers == "every" else x[-1:]  # (S, H, B)
+    said = torch.matmul(W, seen).add_(weights["readout.b"][:, None])
+    outputs = said if len(seen) == len(x) and TASKS[experiment.task].answers == "every" else said[0]
+    scored, pull = score_and_pull(TASKS[experiment.task], outputs, batch)
+    direct = torch.matmul(W.T, pull)
+    pulled = columns(pull)  # (O, S*B)
+    pieces = {"readout.W": pulled @ columns(seen).T, "readout.b": pulled.sum(1)}
+    for k in reversed(range(experiment.layers)):
+        below, found = network.layers[k].back(direct, k > 0)
+        pieces |= {f"{k}.{name}": value for name, value in found.items()}
+        if below is not None:
+            direct = below.contiguous()
+    gradient = torch.cat([pieces[name].reshape(-1) for name in weights]).div_(B)
+    return Pass(network.layers, outputs.transpose(-1, -2), scored.losses, scored.right, None, gradient, scored.last, [])
 
 
 def back_from_last_answer(done: Pass) -> None:
@@ -332,13 +367,14 @@ class _Network:
     def _encode(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         experiment = self.experiment
         for k in range(experiment.layers):
-            halves = [self._recur(f"{k}", x)]
+            y = self._recur(f"{k}", x)
             if experiment.bidirectional:
-                halves.append(self._recur(f"{k}_reverse", x, _backwards(x, lengths)))
-            x = self._between("norm", k, torch.cat(halves, 1) if len(halves) > 1 else halves[0], x)
+                y = torch.cat([y, self._recur(f"{k}_reverse", x, _backwards(x, lengths))], 1)
+            x = self._between("norm", k, y, x)
         return x
 
-    def _recur(self, name: str, x: Tensor, order: Tensor | None = None) -> Tensor:
+    def layer(self, name: str) -> Layer:
+        """A new layer, kept in `layers`."""
         experiment = self.experiment
         layer = Layer(
             name,
@@ -348,8 +384,12 @@ class _Network:
             window=experiment.bptt_window,
             reference=self.reference,
         )
-        layer.order = order
         self.layers.append(layer)
+        return layer
+
+    def _recur(self, name: str, x: Tensor, order: Tensor | None = None) -> Tensor:
+        layer = self.layer(name)
+        layer.order = order
         h = layer.run(x if order is None else reordered(x, order), layer_weights(self.weights, name))
         return h if order is None else reordered(h, order)
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from rnnviz.cells import Cell, Gradients, Tape, Weights
+from rnnviz.cells.base import spread
 from rnnviz.loops import Array, loop
 
 
@@ -42,10 +43,20 @@ class Layer:
         self.order: Tensor | None = None
 
     def run(self, x: Tensor, weights: Weights) -> Tensor:
-        """x (T, I, B) -> h (T, H, B)."""
+        """x (T, I, B) -> h (T, H, B), as one node of autograd's graph."""
         self._names, self._graph = tuple(weights), torch.is_grad_enabled()
         h: Tensor = _Node.apply(self, x, *weights.values())  # type: ignore[no-untyped-call]
         return h
+
+    def record(self, x: Tensor, weights: Weights) -> Tensor:
+        """Like `run`, but the way back is `back`, not autograd's."""
+        self._names, self._graph = tuple(weights), True
+        return self._forward(x, weights)
+
+    def back(self, direct: Tensor, wants_x: bool) -> tuple[Tensor | None, dict[str, Tensor]]:
+        """From dL_b/dh through other paths, (T, H, B) or (1, H, B) for the last step alone, to x and the weights."""
+        to_x, pieces = self._backward(direct, wants_x)
+        return to_x, {name: piece for name, piece in zip(self._names, pieces, strict=True) if piece is not None}
 
     def _forward(self, x: Tensor, weights: Weights) -> Tensor:
         if self.fast is None:
@@ -103,7 +114,7 @@ class Layer:
         found = torch.autograd.grad(
             [step.state["h"] for step in steps],
             [*self._leaves, *states, *blocks],
-            list(direct.transpose(1, 2)),
+            list(spread(direct, len(steps)).transpose(1, 2)),
             retain_graph=True,
             allow_unused=True,
             materialize_grads=True,

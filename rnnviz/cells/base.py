@@ -77,6 +77,13 @@ def split(joined: Tensor, hidden_size: int) -> dict[str, Tensor]:
     return {"W_hh": joined[:, :hidden_size], "W_ih": joined[:, hidden_size:-1], "b": joined[:, -1]}
 
 
+def spread(direct: Tensor, T: int) -> Tensor:
+    """(T, H, B), a copy: `direct` on its last steps, zero before."""
+    whole = direct.new_zeros(T, *direct.shape[1:])
+    whole[T - len(direct) :] = direct
+    return whole
+
+
 @dataclass(frozen=True)
 class FastPass:
     """A hand-written way through a whole sequence, held equal to `Cell.step` by a test.
@@ -84,8 +91,9 @@ class FastPass:
     Attributes:
         forward: called as `forward(z, joined, activation)`. z is (T + 1, H + I + 1, B): z[t] holds h_{t-1} (0-based t), x_t
             and a row of ones; the h part is zero at first and filled in. `joined` is (R, H + I + 1).
-        backward: called as `backward(tape, joined, activation, direct, window)`: direct (T, H, B) is dL_b/dh_t by every
-            path but the recurrent one; with `window` > 0 nothing flows back over a multiple of so many steps.
+        backward: called as `backward(tape, joined, activation, direct, window)`: direct is dL_b/dh_t by every path but the
+            recurrent one, (T, H, B), or (1, H, B) where only the last step has any; with `window` > 0 nothing flows back
+            over a multiple of so many steps.
         join, split: from a layer's weights to the matrix that multiplies z, and back for its gradient.
     """
 

@@ -58,8 +58,8 @@ def forward(z: Tensor, W: Tensor, activation: str) -> Tape:
 
 
 def backward(tape: Tape, W: Tensor, activation: str, direct: Tensor, window: int) -> Gradients:
-    T, H, B = direct.shape
-    delta, rows = torch.empty_like(direct), direct.new_empty(4 * H, T, B)
+    T, (_, H, B) = len(tape.states["h"]) - 1, direct.shape
+    delta, rows = direct.new_empty(T, H, B), direct.new_empty(4 * H, T, B)
     W_hh_T = W[: 3 * H, :H].T.contiguous()
     _backward(
         tape.extra["gates"].numpy(), tape.extra["z"].numpy(), W_hh_T.numpy(), direct.numpy(), window,
@@ -86,16 +86,17 @@ def _forward(z: Array, W: Array, gates: Array) -> None:
 @loop
 def _backward(gates: Array, z: Array, W_hh_T: Array, direct: Array, window: int, delta: Array, rows: Array) -> None:
     # fills delta (T, H, B) and rows (4H, T, B)
-    T, H, B = direct.shape
+    T, H, B = delta.shape
     n, one = H * B, direct.dtype.type(1)
     da, carry = np.zeros_like(gates[0]), np.zeros_like(direct[0].ravel())  # carry: what h_t receives through z_{t+1}
-    x, recurrent = da.ravel(), da[: 3 * H]
+    x, recurrent, nothing = da.ravel(), da[: 3 * H], np.zeros_like(direct[0])
     for t in range(T - 1, -1, -1):
         if window > 0 and (t + 1) % window == 0:  # truncated: nothing comes from beyond
             da[:] = 0
             carry[:] = 0
         np.dot(W_hh_T, recurrent, delta[t])
-        a, h_past, d, own = gates[t].ravel(), z[t].ravel(), delta[t].ravel(), direct[t].ravel()
+        own = (direct[t - T] if T - t <= len(direct) else nothing).ravel()
+        a, h_past, d = gates[t].ravel(), z[t].ravel(), delta[t].ravel()
         for k in range(n):
             r, keep, inner, new = a[k], a[n + k], a[2 * n + k], a[3 * n + k]
             total = d[k] + carry[k] + own[k]

@@ -35,9 +35,9 @@ def forward(z: Tensor, W: Tensor, activation: str) -> Tape:
 
 
 def backward(tape: Tape, W: Tensor, activation: str, direct: Tensor, window: int) -> Gradients:
-    T, H, B = direct.shape
+    T, (_, H, B) = len(tape.states["c"]) - 1, direct.shape
     gates, tanh_c, c = tape.extra["gates"], tape.extra["tanh_c"], tape.states["c"]
-    delta_h, delta_c, rows = torch.empty_like(direct), torch.empty_like(direct), direct.new_empty(4 * H, T, B)
+    delta_h, delta_c, rows = direct.new_empty(T, H, B), direct.new_empty(T, H, B), direct.new_empty(4 * H, T, B)
     W_hh_T = W[:, :H].T.contiguous()
     _backward(
         gates.numpy(), c.numpy(), tanh_c.numpy(), W_hh_T.numpy(), direct.numpy(), window,
@@ -68,16 +68,17 @@ def _backward(
     delta_h: Array, delta_c: Array, rows: Array,
 ) -> None:  # fmt: skip
     # the last three are filled
-    T, H, B = direct.shape
+    T, H, B = delta_h.shape
     n, one = H * B, direct.dtype.type(1)
     da, carry = np.zeros_like(gates[0]), np.zeros_like(direct[0].ravel())  # carry: what c_t receives from c_{t+1}
-    x = da.ravel()
+    x, nothing = da.ravel(), np.zeros_like(direct[0])
     for t in range(T - 1, -1, -1):
         if window > 0 and (t + 1) % window == 0:  # truncated: nothing comes from beyond
             da[:] = 0
             carry[:] = 0
         np.dot(W_hh_T, da, delta_h[t])
-        a, c_past, s, own = gates[t].ravel(), c[t].ravel(), tanh_c[t].ravel(), direct[t].ravel()
+        own = (direct[t - T] if T - t <= len(direct) else nothing).ravel()
+        a, c_past, s = gates[t].ravel(), c[t].ravel(), tanh_c[t].ravel()
         dh, dc = delta_h[t].ravel(), delta_c[t].ravel()
         for k in range(n):
             i, f, g, o = a[k], a[n + k], a[2 * n + k], a[3 * n + k]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnviz.cells.base import MATRIX_STARTS, Cell, FastPass, Gradients, Step, Tape, Weights, block_shapes
+from rnnviz.cells.base import MATRIX_STARTS, Cell, FastPass, Gradients, Step, Tape, Weights, block_shapes, spread
 from rnnviz.loops import Array, loop, sigmoid, tanh
 
 
@@ -33,6 +33,7 @@ def forward(z: Tensor, W: Tensor, activation: str) -> Tape:
 
 
 def backward(tape: Tape, W: Tensor, activation: str, direct: Tensor, window: int) -> Gradients:
+    direct = spread(direct, len(tape.states["h"]) - 1)
     T, H, B = direct.shape
     gates, tanh_c, c = tape.extra["gates"], tape.extra["tanh_c"], tape.states["c"]
     delta_h, delta_c, rows = torch.empty_like(direct), torch.empty_like(direct), direct.new_empty(3 * H, T, B)
@@ -52,16 +53,12 @@ def _forward(z: Array, W: Array, c: Array, gates: Array, tanh_c: Array) -> None:
     for t in range(len(gates)):
         np.dot(W, z[t], gates[t])
         a, c_past, c_now, s, h = gates[t].ravel(), c[t].ravel(), c[t + 1].ravel(), tanh_c[t].ravel(), z[t + 1].ravel()
-        for k in range(n):
-            a[k] = sigmoid(a[k])
-        for k in range(n, 2 * n):
-            a[k] = tanh(a[k])
-        for k in range(2 * n, 3 * n):
-            a[k] = sigmoid(a[k])
-        for k in range(n):  # the blocks f, g, o lie n apart
-            c_now[k] = a[n + k] + a[k] * (c_past[k] - a[n + k])
+        for k in range(n):  # one sweep: the blocks f, g, o lie n apart
+            f, g, o = sigmoid(a[k]), tanh(a[n + k]), sigmoid(a[2 * n + k])
+            a[k], a[n + k], a[2 * n + k] = f, g, o
+            c_now[k] = g + f * (c_past[k] - g)
             s[k] = tanh(c_now[k])
-            h[k] = a[2 * n + k] * s[k]
+            h[k] = o * s[k]
 
 
 @loop
@@ -91,7 +88,8 @@ def _backward(
             x[2 * n + k] = through_h * s[k] * o * (one - o)
             carry[k] = through_c * f
         for j in range(3 * H):
-            rows[j, t] = da[j]
+            for b in range(B):
+                rows[j, t, b] = da[j, b]
 
 
 LSTM_COUPLED = Cell(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from rnnviz.cells import base
-from rnnviz.cells.base import MATRIX_STARTS, Cell, FastPass, Gradients, Step, Tape, Weights, block_shapes
+from rnnviz.cells.base import MATRIX_STARTS, Cell, FastPass, Gradients, Step, Tape, Weights, block_shapes, spread
 from rnnviz.loops import Array, loop, sigmoid, tanh
 
 
@@ -56,6 +56,7 @@ def forward(z: Tensor, W: Tensor, activation: str) -> Tape:
 
 
 def backward(tape: Tape, W: Tensor, activation: str, direct: Tensor, window: int) -> Gradients:
+    direct = spread(direct, len(tape.states["h"]) - 1)
     T, H, B = direct.shape
     gates, tanh_c, c = tape.extra["gates"], tape.extra["tanh_c"], tape.states["c"]
     delta_h, delta_c, rows = torch.empty_like(direct), torch.empty_like(direct), direct.new_empty(7 * H, T, B)
@@ -132,7 +133,8 @@ def _backward(
                 x[k], x[n + k], x[2 * n + k], x[3 * n + k] = to_i, to_f, through_c * i * (one - g * g), to_o
                 carry[k] = through_c * f + to_i * p_i + to_f * p_f
         for j in range(4 * H):
-            rows[j, t] = da[j]
+            for b in range(B):
+                rows[j, t, b] = da[j, b]
 
 
 LSTM_PEEPHOLE = Cell(

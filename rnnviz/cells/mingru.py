@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from rnnviz.cells.base import Cell, FastPass, Gradients, Step, Tape, Weights, input_shapes
+from rnnviz.cells.base import Cell, FastPass, Gradients, Step, Tape, Weights, input_shapes, spread
 from rnnviz.loops import Array, loop
 
 
@@ -42,7 +42,7 @@ def forward(z: Tensor, W: Tensor, activation: str) -> Tape:
 
 def backward(tape: Tape, W: Tensor, activation: str, direct: Tensor, window: int) -> Gradients:
     update, candidate = tape.gates["update"], tape.gates["candidate"]
-    delta = direct.clone()
+    delta = spread(direct, len(tape.states["h"]) - 1)
     carry_back(delta.numpy(), (1 - update).numpy(), window)
     to_z = delta * (candidate - tape.states["h"][:-1]) * update * (1 - update)
     to_candidate = delta * update

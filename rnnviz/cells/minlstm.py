@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from rnnviz.cells.base import Cell, FastPass, Gradients, Step, Tape, Weights, input_shapes
+from rnnviz.cells.base import Cell, FastPass, Gradients, Step, Tape, Weights, input_shapes, spread
 from rnnviz.cells.mingru import carry_back, carry_on, split
 
 
@@ -42,7 +42,7 @@ def forward(z: Tensor, W: Tensor, activation: str) -> Tape:
 
 def backward(tape: Tape, W: Tensor, activation: str, direct: Tensor, window: int) -> Gradients:
     i, f, candidate = (tape.gates[name] for name in MINLSTM.blocks)
-    delta = direct.clone()
+    delta = spread(direct, len(tape.states["h"]) - 1)
     carry_back(delta.numpy(), f.numpy(), window)
     to_odds = delta * (tape.states["h"][:-1] - candidate) * f * i
     a_i, a_f, _ = tape.extra["a"].chunk(3, dim=1)

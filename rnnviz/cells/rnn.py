@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from rnnviz.cells.base import ACTIVATIONS, Cell, FastPass, Gradients, Step, Tape, Weights, block_shapes
@@ -24,8 +23,8 @@ def forward(z: Tensor, W: Tensor, activation: str) -> Tape:
 
 
 def backward(tape: Tape, W: Tensor, activation: str, direct: Tensor, window: int) -> Gradients:
-    T, H, B = direct.shape
-    delta, rows = torch.empty_like(direct), direct.new_empty(H, T, B)
+    T, (_, H, B) = len(tape.extra["z"]) - 1, direct.shape
+    delta, rows = direct.new_empty(T, H, B), direct.new_empty(H, T, B)
     W_hh_T = W[:, :H].T.contiguous()
     _backward(
         tape.extra["z"].numpy(), W_hh_T.numpy(), direct.numpy(), KINDS.index(activation), window,
@@ -59,15 +58,16 @@ def _forward(z: Array, W: Array, kind: int) -> None:
 @loop
 def _backward(z: Array, W_hh_T: Array, direct: Array, kind: int, window: int, delta: Array, rows: Array) -> None:
     # fills delta (T, H, B) and rows (H, T, B)
-    T, H, B = direct.shape
+    T, H, B = delta.shape
     zero, one = direct.dtype.type(0), direct.dtype.type(1)
-    da = np.zeros_like(direct[0])
+    da, nothing = np.zeros_like(direct[0]), np.zeros_like(direct[0])
     x = da.ravel()
     for t in range(T - 1, -1, -1):
         if window > 0 and (t + 1) % window == 0:  # truncated: nothing comes from beyond
             da[:] = 0
         np.dot(W_hh_T, da, delta[t])
-        y, own, d = z[t + 1].ravel(), direct[t].ravel(), delta[t].ravel()
+        own = (direct[t - T] if T - t <= len(direct) else nothing).ravel()
+        y, d = z[t + 1].ravel(), delta[t].ravel()
         if kind == 0:
             for k in range(d.size):
                 d[k] += own[k]

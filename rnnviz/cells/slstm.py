@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from rnnviz.cells.base import MATRIX_STARTS, Cell, FastPass, Gradients, Step, Tape, Weights, block_shapes
+from rnnviz.cells.base import MATRIX_STARTS, Cell, FastPass, Gradients, Step, Tape, Weights, block_shapes, spread
 from rnnviz.loops import Array, loop, sigmoid, tanh
 
 
@@ -45,6 +45,7 @@ def forward(z: Tensor, W: Tensor, activation: str) -> Tape:
 
 
 def backward(tape: Tape, W: Tensor, activation: str, direct: Tensor, window: int) -> Gradients:
+    direct = spread(direct, len(tape.states["h"]) - 1)
     T, H, B = direct.shape
     delta_h, delta_c, delta_n = (torch.empty_like(direct) for _ in range(3))
     rows, W_hh_T = direct.new_empty(4 * H, T, B), W[:, :H].T.contiguous()
@@ -116,7 +117,8 @@ def _backward(
             x[3 * size + k] = through_h * average * o * (one - o)
             carry_c[k], carry_n[k] = through_c * f, through_n * f
         for j in range(4 * H):
-            rows[j, t] = da[j]
+            for b in range(B):
+                rows[j, t, b] = da[j, b]
 
 
 SLSTM = Cell(
