@@ -67,6 +67,7 @@ def invented(like: Checkpoint, picture: Frame, begin: int, end: int, losses: np.
         grad_norms=losses * 2,
         clipped_norms=losses / 2,
         accuracies=np.empty(0, np.float32),
+        state_grad_norms=[],
         frames=[picture._replace(step=end, channels=channels)],
         diverged=None,
         seconds=0.1,

@@ -1,5 +1,7 @@
 """A run's memory is bounded, thinned evenly, and exact where it counts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -184,3 +186,20 @@ def test_solved_is_the_first_step_whose_full_running_mean_beats_the_yardstick(me
     assert early.first_solved(Yardstick(0.5, "", "loss")) is None, "a few lucky steps are not a solution"
     assert with_losses(np.zeros(100)).first_solved(Yardstick(0.5, "", "loss")) == 100
     assert with_losses(np.ones(500)).first_solved(Yardstick(0.5, "", "loss")) is None
+
+
+@pytest.mark.parametrize("metric", ["exam", "accuracy", "loss"])
+def test_what_only_a_fresh_test_can_say_is_looked_up_in_the_frames(metric: str) -> None:
+    name = "exam" if metric == "exam" else f"held_out_{metric}"
+    history = History(FIRST, PICTURE)
+    for end in range(10, 130, 10):
+        done = invented(FIRST, PICTURE, end - 10, end, np.zeros(10, np.float32))  # by the training loss long solved
+        value = end / 100 if metric != "loss" else 1 - end / 100
+        picture = done.frames[0]._replace(scalars={name: value})
+        history.add(replace(done, frames=[picture]))
+    yardstick = Yardstick(0.5 if metric == "loss" else 0.7, "", metric)  # type: ignore[arg-type]
+    assert history.first_solved(yardstick, held_out=True) == (50 if metric == "loss" else 70)
+    unreachable = Yardstick(-1.0 if metric == "loss" else 2.0, "", metric)  # type: ignore[arg-type]
+    assert history.first_solved(unreachable, held_out=True) is None
+    if metric == "exam":
+        assert history.first_solved(yardstick) == 70, "with or without a fixed set"

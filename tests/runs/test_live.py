@@ -348,3 +348,34 @@ def test_solved_is_dated_and_taken_back_by_a_rewind() -> None:
     assert solved == int(good[0]) + 100 < 300
     run.rewind(0)
     assert run.poll().solved_at is None
+
+
+@pytest.mark.parametrize("task", ["adding", "latch", "reverse", "speech_ctc"])
+def test_accuracies_are_shown_where_answers_can_be_right(task: str) -> None:
+    run = LiveRun(Experiment.nearest({"task": task, "steps": 3, "hidden_size": 3, "length": 24})[0], Engine(Inline, 1))
+    run.play()
+    series = run.poll().series
+    assert ("accuracy" in series) == (task != "adding")
+    assert all(len(values) == 3 for values in series.values())
+
+
+def test_a_fixed_set_is_solved_when_fresh_examples_are_right() -> None:
+    fields = {"task": "latch", "length": 4, "noise": 0.0, "cell": "gru", "hidden_size": 16, "learning_rate": 0.02}
+    run = LiveRun(Experiment(**fields, examples=8, batch_size=8, steps=120), Engine(Inline, 1))
+    run.play()
+    seen = run.poll()
+    right = {picture.step: picture.scalars["held_out_accuracy"] for picture in seen.frames}
+    if seen.solved_at is None:
+        assert max(right.values()) < 0.99, "learned by heart is not solved"
+    else:
+        assert right[seen.solved_at] >= 0.99
+        assert all(share < 0.99 for step, share in right.items() if step < seen.solved_at)
+
+
+def test_random_labels_are_never_called_solved() -> None:
+    experiment = Experiment(task="random_labels", cell="gru", examples=16, learning_rate=0.02, steps=200)
+    run = LiveRun(experiment, Engine(Inline, 1))
+    run.play()
+    seen = run.poll()
+    assert seen.series["accuracy_mean"][-1] > 0.8
+    assert seen.solved_at is None

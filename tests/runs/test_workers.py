@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,9 +30,18 @@ def finish(run: LiveRun, until: int) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_a_worker_process_computes_the_same_bits(engine: Engine, cell: str) -> None:
-    experiment = TINY.amend(cell=cell, hidden_size=8, length=20)
+KINDS: list[dict[str, Any]] = [{"cell": cell} for cell in CELLS]
+KINDS += [
+    {"layers": 2, "dropout": 0.5, "residual": True, "layer_norm": True},
+    {"task": "reverse", "teacher_forcing": 0.5, "bidirectional": True},
+    {"task": "speech_ctc", "gap": 2, "length": 24, "examples": 5},
+    {"task": "anbn", "curriculum": True, "schedule": "cosine", "optimizer": "nesterov"},
+]
+
+
+@pytest.mark.parametrize("fields", KINDS, ids=lambda fields: "-".join(map(str, fields.values())))
+def test_a_worker_process_computes_the_same_bits(engine: Engine, fields: dict[str, Any]) -> None:
+    experiment = TINY.amend(**({"hidden_size": 8, "length": 20} | fields))
     here = uninterrupted(experiment, 20)
     turn = Turn(uninterrupted(experiment, 5).checkpoint, 15, 60.0, 10)
     there = engine._executor.submit(compute, turn).result(timeout=60)
