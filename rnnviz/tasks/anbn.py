@@ -9,7 +9,7 @@ import numpy as np
 from rnnviz.tasks.base import Batch, Exam, Setup, Task, Yardstick
 
 A, B_, END = range(3)
-TESTED = 40  # numbers at most in an exam
+TESTED, BEYOND = 32, 50  # how many numbers an exam has at most, and how far it goes beyond the trained ones at most
 
 
 def trained_to(setup: Setup) -> int:
@@ -37,12 +37,13 @@ def sample(rng: np.random.Generator, batch_size: int, setup: Setup) -> Batch:
 
 @lru_cache(maxsize=8)
 def _exam_batch(trained: int) -> Batch:
-    n = np.unique(np.linspace(1, 2 * trained, TESTED).round().astype(np.int64))
-    return strings(n, 4 * trained)
+    largest = min(2 * trained, trained + BEYOND)
+    n = np.unique(np.linspace(1, largest, TESTED).round().astype(np.int64))
+    return strings(n, 2 * largest)
 
 
 def exam_batch(setup: Setup) -> Batch:
-    """Every n up to twice the largest trained one; where those are more than TESTED, as many of them, spread evenly."""
+    """Every n up to twice the largest trained one, or BEYOND more; TESTED of them spread evenly where those are more."""
     return _exam_batch(trained_to(setup))
 
 

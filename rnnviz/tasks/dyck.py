@@ -46,6 +46,7 @@ def _exam_batch(trained: int) -> Batch:
     length = 4 * trained
     depths = np.repeat(np.arange(1, 2 * trained + 1), WORDS)  # (B,)
     kinds = np.random.default_rng(0).integers(0, 2, (2 * trained, len(depths)))
+    kinds[:3] = np.arange(len(depths)) >> np.arange(3)[:, None] & 1  # so that the words of one depth differ if they can
     t, every = np.arange(length)[:, None], np.arange(len(depths))
     opening, inside = t < depths, t < 2 * depths  # (T, B)
     own = np.clip(np.where(opening, t, 2 * depths - 1 - t), 0, None)  # at which depth, from 0, this bracket stands
