@@ -13,7 +13,7 @@ from rnnviz.runs import LiveRun, Snapshot
 from rnnviz.ui import session
 from rnnviz.ui.pictures import extent, sections
 from rnnviz.ui.readouts import readouts
-from rnnviz.ui.stage import Resync, Status, feed, frames_to_send, pack_feed, stage
+from rnnviz.ui.stage import Readout, Resync, Status, feed, frames_to_send, pack_feed, stage
 
 POLL_TRAINING, POLL_RESTING = 0.15, 1.0  # seconds
 SAFE_CLIP = 1.0
@@ -92,7 +92,6 @@ def transport(run: LiveRun, snapshot: Snapshot) -> None:
             help="Other initial weights, other examples: does what you saw depend on luck?",
         )  # fmt: skip
         _share(run)
-        st.caption(session.particulars(run.experiment), help=session.PARTICULARS_HELP)
 
 
 def _new_seed() -> None:
@@ -162,8 +161,16 @@ def pictures(run: LiveRun, snapshot: Snapshot) -> None:
         },
         budget=snapshot.experiment.steps,
         key="stage",
+        on_rewind=_rewind,
+        note=Readout("particulars", (session.particulars(snapshot.experiment),), session.PARTICULARS_HELP),
     )
     st.html(legend_html(theme()))
+
+
+def _rewind(run_id: str, step: int) -> None:
+    # The run may have been replaced after the browser offered this.
+    if session.current_run().id == run_id:
+        session.steer(LiveRun.rewind, step)
 
 
 def live_feed(run: LiveRun, shown: Snapshot) -> None:
@@ -223,6 +230,7 @@ def _message(snapshot: Snapshot) -> bytes:
         epoch_from=snapshot.epoch_from,
         status=_status(snapshot),
         kept=[f.step for f in snapshot.frames],
+        rewindable=snapshot.rewindable_to,
         frames=new,
         series=snapshot.series,
         series_from=min(asked.series if asked else max(0, sent.series - RESENT_STEPS), snapshot.step),

@@ -139,9 +139,10 @@ def explanation(experiment: Experiment) -> str:
 
 
 PARTICULARS_HELP = (
-    "ρ, the spectral radius: the largest absolute eigenvalue of a recurrent matrix, what multiplying by it again and again "
-    "does in the long run. σ₁, its spectral norm: the most that one multiplication can stretch a vector. A range spans the "
-    "gates."
+    "Measured from the initial weights. ρ, the spectral radius: the largest absolute eigenvalue of a recurrent matrix, what "
+    "multiplying by it again and again does in the long run. σ₁, its spectral norm: the most that one multiplication can "
+    "stretch a vector. |λ| and |u| are what a cell without that matrix multiplies each unit's past by. A range spans gates, "
+    "layers or units."
 )
 
 
@@ -151,19 +152,22 @@ def particulars(experiment: Experiment) -> str:
     cell, H = CELLS[experiment.cell], experiment.hidden_size
     first = start(experiment)
     layers = encoder_layers(experiment) + decoder_layers(experiment)
-    said = [f"{len(first.parameters):,} parameters".replace(",", " ")]
-    if f"{layers[0]}.W_hh" in first.weights:
-        blocks = np.concatenate([first.weights[f"{k}.W_hh"].reshape(-1, H, H) for k in layers])
+    names = {"W_hh", "nu_log", "u"} & set(cell.shapes(1, 1))
+    start_of = {name: np.concatenate([first.weights[f"{k}.{name}"] for k in layers]) for name in names}
+    said = []
+    if "W_hh" in start_of:
+        blocks = start_of["W_hh"].reshape(-1, H, H)
         rho, sigma = [spectral_radius(W) for W in blocks], [spectral_norm(W) for W in blocks]
-        many = "matrix" if len(blocks) == 1 else "matrices"
-        said.append(f"at the start: recurrent {many} ρ = {_range(rho)}, σ₁ = {_range(sigma)}")
-    else:
-        said.append("no recurrent matrix")
+        said += [f"ρ = {_range(rho)}", f"σ₁ = {_range(sigma)}"]
+    elif "nu_log" in start_of:
+        said.append(f"|λ| = {_range(list(np.exp(-np.exp(start_of['nu_log']))))}")
+    elif "u" in start_of:
+        said.append(f"|u| = {_range(list(np.abs(start_of['u'])))}")
     for field, block in cell.bias_fields.items():
         row = cell.blocks.index(block) * H
         bias = np.mean([first.weights[f"{k}.b"][row : row + H] for k in layers])
         said.append(f"mean {field.replace('_', ' ')} = {bias:.3g}")
-    return " · ".join(said)
+    return f"{len(first.parameters):,} parameters · at the start ".replace(",", " ") + ", ".join(said)
 
 
 def _range(values: list[float]) -> str:

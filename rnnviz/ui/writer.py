@@ -17,7 +17,8 @@ from rnnviz.tasks import TASKS
 WRITTEN = 160  # letters
 REFRESH = 2.0  # seconds between two texts while it trains
 PROMPTS = {"text": "the ", "reber": "BT"}
-SPOKEN = {"␣": " ", "↵": "\n"}
+NEW_LINE = "\n"
+SPOKEN = {"␣": " ", "↵": NEW_LINE}
 
 
 def can_write(experiment: Experiment) -> bool:
@@ -32,7 +33,7 @@ def writer(run: LiveRun, shown: Snapshot, theme: Theme) -> None:
     if not can_write(shown.experiment):
         return
     # Every text begins with a draw of its own; a rerun for any other reason shows the same text again.
-    drawn = st.session_state.setdefault("writing", 0)
+    st.session_state.setdefault("writing", 0)
 
     @st.fragment(run_every=REFRESH if shown.status == "training" else None)
     def panel() -> None:
@@ -56,22 +57,25 @@ def writer(run: LiveRun, shown: Snapshot, theme: Theme) -> None:
                 help="What it says is divided by this before a letter is drawn. 0 always takes the likeliest and soon goes "
                 "round in circles; 1 draws as often as it believes; above, it dares more and errs more.",
             )
-            again = columns[2].button("Again", key="write_again", icon=":material/edit:", width="stretch")
-            if again:
-                st.session_state.writing += 1
+            columns[2].button("Again", key="write_again", icon=":material/edit:", width="stretch", on_click=_again)
             try:
-                text = _written(run, prompt, temperature, st.session_state.get("writing", drawn))
+                text = _written(run, prompt, temperature, st.session_state.writing)
             except RnnvizError as error:
                 st.caption(str(error).replace("`", ""))
                 return
             muted, ink = palette(theme).muted, palette(theme).ink
             st.html(
+                # New lines as signs, and room for the longest text: the page must not jump with every one.
                 '<div style="min-height:4.5em;white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.5">'
                 f'<span style="color:{muted}">{html.escape(prompt)}</span>'
-                f'<span style="color:{ink}">{html.escape(text)}</span></div>'
+                f'<span style="color:{ink}">{html.escape(text.replace(NEW_LINE, " ↵ "))}</span></div>'
             )
 
     panel()
+
+
+def _again() -> None:
+    st.session_state.writing += 1
 
 
 def _written(run: LiveRun, prompt: str, temperature: float, drawn: int) -> str:

@@ -6,10 +6,11 @@ import threading
 import pytest
 
 from rnnviz.cells import CELLS
-from rnnviz.experiment import SETTINGS, Experiment
+from rnnviz.experiment import INITIALISATIONS, SETTINGS, Experiment
 from rnnviz.figures import palette
 from rnnviz.runs import LiveRun, engine
 from rnnviz.tasks import TASKS
+from rnnviz.ui import playground
 
 SMALL = {"hidden_size": 8, "length": 10, "batch_size": 8}
 EVERY = [(cell, "adding") for cell in CELLS] + [("lstm", task) for task in TASKS if task != "adding"]
@@ -25,11 +26,15 @@ def plain(text):
 def test_every_cell_meets_every_task(visit, cell, task):
     seen = visit(cell=cell, task=task)
     assert seen.at.title[0].value == f"{CELLS[cell].title} learns to {TASKS[task].verb}"
-    assert seen.buttons == {"Train": True, "Step": True, "Rewind": False, "New seed": True}
+    assert {"Train": True, "Step": True, "Rewind": False, "New seed": True}.items() <= seen.buttons.items()
     assert seen.message["kept"] == [0], "the untrained network is shown before anybody presses anything"
     pictures = {card["key"] for section in seen.stage["sections"] for card in section["cards"]}
     inside = {f"state_{state}" for state in CELLS[cell].states} | {f"gate_{gate}" for gate in CELLS[cell].gates}
-    assert pictures == {"loss", "says", "history", "gradient", "input"} | inside
+    own = {
+        "xor_last": {"reverse_h"}, "reverse": {"attention"}, "forecast": {"future"}, "sentiment": {"opinion"},
+        "scanline": {"upright"},
+    }  # fmt: skip
+    assert pictures == {"loss", "says", "history", "gradient", "input"} | inside | own.get(task, set())
     seen.press("Step")
     assert seen.until(lambda now: now.status == "paused").step == 1
     assert seen.message["kept"] == [0, 1]
@@ -51,7 +56,7 @@ def test_the_spectral_radius_is_asked_for_where_it_is_what_the_weights_start_fro
     assert seen.controls["spectral_radius"].value == seen.run.experiment.spectral_radius
     seen.set("spectral_radius", 1.2)
     assert seen.run.experiment.spectral_radius == 1.2
-    assert "ρ = 1.2" in seen.words
+    assert "ρ = 1.2" in seen.note
     seen.set("initialisation", "orthogonal")
     assert "spectral_radius" not in seen.controls
 
@@ -124,10 +129,10 @@ def test_an_untrained_run_is_replaced_without_a_word(visit):
 
 def test_a_new_seed_is_another_network(visit):
     seen = visit(**SMALL, seed=7)
-    first = seen.words
+    first = seen.note
     seen.press("New seed")
     assert seen.run.experiment.seed != 7
-    assert seen.words != first, "its weights are others, and what was measured of them"
+    assert seen.note != first, "its weights are others, and what was measured of them"
 
 
 def test_a_combination_that_is_too_large_is_refused_with_its_sentence_and_keeps_the_run(visit):
@@ -299,6 +304,21 @@ def test_a_run_at_the_end_of_its_budget_says_so_and_goes_on_with_a_larger_one(vi
     assert seen.snapshot.step == 3
 
 
+def test_a_rewind_offered_for_a_run_that_was_replaced_meanwhile_touches_nothing(visit, monkeypatch):
+    seen = visit(**SMALL)
+    for step in (1, 2, 3):
+        seen.press("Step")
+        seen.until(lambda now, step=step: (now.status, now.step) == ("paused", step))
+    assert seen.message["rewindable"] == seen.snapshot.rewindable_to == [0, 1, 2, 3]
+    assert seen.stage["rewind"]
+    monkeypatch.setattr(playground.session, "current_run", lambda: seen.run)
+    monkeypatch.setattr(playground.session, "heard", lambda: None)
+    playground._rewind("another", 1)
+    assert seen.snapshot.step == 3
+    playground._rewind(seen.run.id, 2)
+    assert (seen.snapshot.step, seen.snapshot.status) == (2, "paused")
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_pictures_are_drawn_for_the_theme_of_the_page(visit, theme):
     seen = visit(context={"theme": theme}, **SMALL)
@@ -320,8 +340,82 @@ def test_the_links_to_share_open_what_they_say(visit):
     assert visit(**dict(pair.split("=") for pair in live.split("?")[1].split("&"))).run is seen.run
 
 
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_run_is_labelled_with_what_its_weights_start_from(visit, cell):
+    seen = visit(cell=cell, **SMALL)
+    assert "parameters" in seen.note
+    assert ("ρ = " in seen.note) == ("σ₁ = " in seen.note) == ("W_hh" in CELLS[cell].shapes(1, 1))
+    for field in ("forget_bias", "update_bias"):
+        assert (f"mean {field.replace('_', ' ')} = " in seen.note) == (field in CELLS[cell].bias_fields)
+    assert "spectral radius" in seen.stage["note"]["help"]
+
+
 def test_nothing_is_sent_while_nothing_has_changed(visit):
     seen = visit(**SMALL)
     first = seen._component("feed").bytes
     seen.look()
     assert seen._component("feed").bytes == first
+
+
+def test_another_task_takes_what_it_cannot_use_along_only_as_far_as_it_goes(visit):
+    seen = visit(cell="lstm", task="adding", length=300, initialisation="orthogonal")
+    seen.set("task", "speech_ctc")
+    assert seen.run.experiment.length == Experiment(task="speech_ctc").length
+    assert seen.run.experiment.initialisation == "orthogonal"
+    seen.set("cell", "lru")
+    assert seen.run.experiment.initialisation == "default"
+    assert any("initialisation" in plain(warning.value) for warning in seen.at.warning)
+
+
+def test_a_control_offers_only_what_the_cell_and_the_task_can_take(visit):
+    seen = visit(cell="lru", task="reverse")
+    options = seen.controls["initialisation"].options
+    assert options == [INITIALISATIONS[name] for name in CELLS["lru"].initialisations]
+    lengths = [int(tick.replace(" ", "")) for tick in seen.controls["length"].options]
+    assert lengths
+    assert all(TASKS["reverse"].shortest <= length <= TASKS["reverse"].longest for length in lengths)
+
+
+def test_a_switch_is_a_switch_and_starts_another_network(visit):
+    seen = visit(**SMALL)
+    run = seen.run
+    assert seen.controls["layer_norm"].value is False
+    seen.set("layer_norm", True)
+    assert seen.run is not run
+    assert seen.run.experiment.layer_norm is True
+    assert seen.at.query_params["layer_norm"] == "true"
+
+
+def test_what_is_not_what_it_seems_is_said_before_training(visit):
+    assert not visit(task="reber").at.warning
+    assert "copy the answer" in visit(task="reber", bidirectional="true").at.warning[0].value
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_equations_of_the_cell_are_on_the_page(visit, cell):
+    seen = visit(cell=cell, **SMALL)
+    written = "".join(element.value for element in seen.at.main.latex).replace("&=", "=")
+    assert all(line in written for line in (*CELLS[cell].definitions, *CELLS[cell].equations.values()))
+    assert CELLS[cell].teaches in seen.words
+    assert CELLS[cell].citation in seen.words
+
+
+def test_a_next_letter_network_writes(visit):
+    seen = visit(task="text", hidden_size=8)
+    written = lambda: seen.at.main.get("html")  # noqa: E731
+    before = [element.proto.body for element in written()]
+    assert sum("white-space:pre-wrap" in body for body in before) == 1
+    seen.press("Again")
+    assert [element.proto.body for element in written()] != before, "another draw"
+    seen.at.main.text_input(key="prompt_text").set_value("<b>").run()
+    seen.check()
+    assert "It knows only the letters" in seen.words
+    assert "Again" not in visit(task="text", bidirectional="true").buttons
+    assert "Again" not in visit(task="parity", bidirectional="false").buttons
+
+
+def test_a_fixed_training_set_is_held_against_fresh_examples(visit):
+    seen = visit(task="adding", examples=16, **SMALL)
+    loss = next(card for section in seen.stage["sections"] for card in section["cards"] if card["key"] == "loss")
+    assert "fresh loss" in [trace["name"] for trace in loss["figure"]["data"]]
+    assert "held_out_loss" in seen.message["frames"][0]["scalars"]

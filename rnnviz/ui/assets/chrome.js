@@ -27,7 +27,9 @@ export class Strip {
     this.fill = this.bar.appendChild(element("i"));
     this.speed = top.appendChild(element("span", "rnnviz-speed"));
     this.items = this.root.appendChild(element("div", "rnnviz-readouts"));
-    this.sentence = this.root.appendChild(element("p", "rnnviz-sentence"));
+    const foot = this.root.appendChild(element("div", "rnnviz-strip-foot"));
+    this.sentence = foot.appendChild(element("p", "rnnviz-sentence"));
+    this.note = foot.appendChild(element("div", "rnnviz-note"));
     this.status.setAttribute("role", "status");
     this.bar.setAttribute("role", "progressbar");
     this.element = element;
@@ -36,28 +38,29 @@ export class Strip {
   update(data) {
     this.budget = data.budget;
     this.words = data.words;
-    const identity = JSON.stringify(data.readouts);
+    const identity = JSON.stringify([data.readouts, data.note]);
     if (identity === this.identity) return;
     this.identity = identity;
     this.slots = [];
-    this.items.replaceChildren(
-      ...data.readouts.map((readout) => {
-        const item = this.element("span", "rnnviz-readout");
-        if (readout.help) {
-          item.dataset.help = readout.help;
-          item.tabIndex = 0;
-          item.setAttribute("aria-description", readout.help);
-        }
-        item.dataset.key = readout.key;
-        for (const part of readout.parts) {
-          const isText = typeof part === "string";
-          const span = item.appendChild(this.element("span", "", isText ? part : "–"));
-          if (!isText) span.className = `rnnviz-value rnnviz-value-${part.format}`;
-          if (!isText) this.slots.push([span, part]);
-        }
-        return item;
-      }),
-    );
+    this.items.replaceChildren(...data.readouts.map((readout) => this.#item(readout)));
+    this.note.replaceChildren(...(data.note ? [this.#item(data.note)] : []));
+  }
+
+  #item(readout) {
+    const item = this.element("span", "rnnviz-readout");
+    if (readout.help) {
+      item.dataset.help = readout.help;
+      item.tabIndex = 0;
+      item.setAttribute("aria-description", readout.help);
+    }
+    item.dataset.key = readout.key;
+    for (const part of readout.parts) {
+      const isText = typeof part === "string";
+      const span = item.appendChild(this.element("span", "", isText ? part : "–"));
+      if (!isText) span.className = `rnnviz-value rnnviz-value-${part.format}`;
+      if (!isText) this.slots.push([span, part]);
+    }
+    return item;
   }
 
   render(store, frame) {
@@ -85,7 +88,7 @@ function write(target, text) {
 }
 
 export class Scrubber {
-  /** `store()` gives the store on stage; `onRewind(step)` asks to go on training from the step shown. */
+  /** `store()` gives the store on stage; `onRewind(step)` asks to go back to a checkpoint. */
   constructor(element, store, onRewind) {
     this.store = store;
     this.root = element("div", "rnnviz-scrubber");
@@ -105,7 +108,7 @@ export class Scrubber {
     this.slider.addEventListener("pointercancel", () => (this.dragging = false));
     this.live.addEventListener("click", () => this.#stop(store().follow()));
     this.play.addEventListener("click", () => this.#toggle());
-    this.rewind.addEventListener("click", () => onRewind(store().shown()?.step ?? 0));
+    this.rewind.addEventListener("click", () => this.#stop(onRewind(this.target)));
   }
 
   update(data) {
@@ -115,7 +118,6 @@ export class Scrubber {
     this.play.setAttribute("aria-label", data.words.play);
     this.live.textContent = data.words.live;
     this.live.title = data.words.live_help;
-    this.rewind.textContent = data.words.rewind;
     this.rewind.title = data.words.rewind_help;
     this.rewindable = data.rewind;
   }
@@ -136,7 +138,10 @@ export class Scrubber {
     this.slider.disabled = this.play.disabled = store.steps.length < 2;
     this.live.setAttribute("aria-pressed", String(store.following));
     this.rewind.hidden = !this.rewindable;
-    this.rewind.disabled = store.following || step === store.newest;
+    this.target = store.rewindTarget(); // what the button says is where it leads, whatever arrives before the click
+    const there = `${this.words.rewind_to} ${format(this.target, "count")}`;
+    write(this.rewind, this.target == null ? this.words.rewind : there);
+    this.rewind.disabled = this.target == null;
   }
 
   #key(event) {
