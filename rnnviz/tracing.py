@@ -271,15 +271,17 @@ def frame(checkpoint: Checkpoint) -> Frame:
         if tr.lengths is not None:
             said = np.where(np.arange(said.shape[1]) < tr.lengths[0], said, np.nan)
         channels["reverse.h"] = np.ascontiguousarray(np.clip(said, -65504, 65504), np.float16)
+    medians = {}
     for name in tr.state_grads:
-        low, median, high = _quantiles(_norms(_one_after_another(tr, "state_grads", name)))
-        for quantile, norms in (("low", low), ("median", median), ("high", high)):
+        low, medians[name], high = _quantiles(_norms(_one_after_another(tr, "state_grads", name)))
+        for quantile, norms in (("low", low), ("median", medians[name]), ("high", high)):
             channels[f"grad.{name}.{quantile}"] = _log10(norms)
     ends = np.full(tr.inputs.shape[1], len(tr.inputs)) if tr.lengths is None else tr.lengths
     inside = np.arange(len(tr.inputs))[:, None] < ends  # (T, B)
-    last = _quantiles(np.where(inside, _norms(tr.last_answer_grads["h"]), np.nan))[1]  # (T,)
+    last = medians["h"]  # (T,)
     if task.answers in ("every", "sequence"):
-        beyond = np.full(len(channels["grad.h.median"]) - len(last), np.nan, np.float32)
+        last = _quantiles(np.where(inside, _norms(tr.last_answer_grads["h"]), np.nan))[1]
+        beyond = np.full(len(medians["h"]) - len(last), np.nan, np.float32)
         channels["grad.last.median"] = np.concatenate([_log10(last), beyond])
     scalars = {"probe_loss": float(tr.losses.mean()), "reach": float(reach(last[np.isfinite(last)]))}
     if tr.right is not None:
