@@ -22,7 +22,7 @@ def by_hand(
 ) -> tuple[Tape, Gradients, dict[str, Tensor], Tensor]:
     """The pass, and what it says of the weights and of the inputs: xs (T, B, I), direct (T, B, H)."""
     assert cell.fast is not None
-    T, B, H = direct.shape
+    T, (_, B, H) = len(xs), direct.shape
     z = torch.zeros(T + 1, H + xs.shape[2] + 1, B, dtype=xs.dtype)
     z[:-1, H:-1], z[:, -1] = xs.transpose(1, 2), 1
     joined = cell.fast.join(weights)
@@ -86,6 +86,19 @@ def test_every_state_gate_and_gradient_equals_autograd(
 @pytest.mark.parametrize("cell", [cell for cell, phi in FAST if phi == "tanh"], ids=lambda cell: cell.name)
 def test_over_a_long_sequence_too(cell: Cell) -> None:
     agrees_with_autograd(cell, "tanh", 60, 3, 8, 0, 0)
+
+
+@pytest.mark.parametrize(("cell", "activation"), FAST, ids=lambda value: getattr(value, "name", value))
+@pytest.mark.parametrize("window", [0, 3])
+def test_a_gradient_that_only_the_last_step_has_may_come_alone(cell: Cell, activation: str, window: int) -> None:
+    weights, xs, direct = random_weights(cell, 4, 2, scale=0.7), noise(7, 3, 2, seed=1), noise(7, 3, 4, seed=2)
+    direct[:-1] = 0
+    _, whole, to_weights, to_inputs = by_hand(cell, weights, xs, activation, direct, window)
+    _, alone, same_weights, same_inputs = by_hand(cell, weights, xs, activation, direct[-1:], window)
+    for name, value in (whole.states | whole.preactivations).items():
+        assert torch.equal((alone.states | alone.preactivations)[name], value)
+    assert torch.equal(same_inputs, to_inputs)
+    assert all(torch.equal(same_weights[name], value) for name, value in to_weights.items())
 
 
 @pytest.mark.parametrize("name", ["slstm", "minlstm"])
