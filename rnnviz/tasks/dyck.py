@@ -94,5 +94,5 @@ DYCK = Task(
     shortest=16,
     defaults={"length": 24},
     leaks=True,
-    exam=Exam("matches brackets to depth", exam_batch, matched),
+    exam=Exam("matches brackets to depth =", exam_batch, matched),
 )

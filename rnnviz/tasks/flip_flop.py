@@ -14,7 +14,7 @@ def sample(rng: np.random.Generator, batch_size: int, setup: Setup) -> Batch:
 
     So there is a last pulse to remember from the start. The target is +1 or -1 at every step.
     """
-    draws = rng.integers(0, 2 * setup.gap, (setup.length, batch_size, BITS), np.uint8)  # below 2: a pulse
+    draws = rng.integers(0, 2 * setup.gap, (setup.length, batch_size, BITS), np.uint16)  # below 2: a pulse
     pulses = draws < 2
     pulses[0] = True
     # Whether a pulse turns the bit round is a fair coin, so its sign is one too; a running XOR then needs no search.
