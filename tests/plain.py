@@ -221,6 +221,25 @@ def edit_distance(one: list[int], other: list[int]) -> int:
 # The comparison
 
 
+def recorded(done: Pass) -> dict[str, Tensor]:
+    """All that a pass leaves behind, by name, as copies."""
+    found = {"outputs": done.outputs, "losses": done.losses, "last": done.last, "gradient": done.parameter_gradient}
+    found |= {name: value for name in ("right", "attention") if (value := getattr(done, name)) is not None}
+    for layer in done.layers:
+        kinds = (layer.tape.states, layer.tape.gates, layer.gradients.states, layer.gradients.preactivations)
+        for kind, arrays in zip(("state", "gate", "state gradient", "preactivation gradient"), kinds, strict=True):
+            found |= {f"{layer.name} {kind} {name}": value for name, value in arrays.items()}
+    return {name: value.detach().clone() for name, value in found.items()}
+
+
+def assert_same(one: dict[str, Tensor], other: dict[str, Tensor], rtol: float = 1e-10) -> None:
+    """Of what `recorded` gives."""
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        assert value.shape == other[name].shape, name
+        assert torch.allclose(value, other[name], rtol=rtol, atol=rtol), name
+
+
 def run_plainly(experiment: Experiment, parameters: Tensor, batch: Batch) -> tuple[list[Sample], Tensor]:
     """Every sample, and the leaf that its losses can be differentiated to."""
     leaf = parameters.clone().requires_grad_()

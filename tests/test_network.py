@@ -15,14 +15,25 @@ from rnnviz.cells import ACTIVATIONS
 from rnnviz.experiment import READOUTS
 from rnnviz.model import answer, decoder_layers, encoder_layers, layout, run_pass, views
 from rnnviz.tasks import Batch
-from tests.plain import CLOSE, KINDS, Sample, assert_agrees, networks, random_batch, random_parameters, run_plainly
+from tests.plain import (
+    CLOSE,
+    KINDS,
+    Sample,
+    assert_agrees,
+    assert_same,
+    networks,
+    random_batch,
+    random_parameters,
+    recorded,
+    run_plainly,
+)
 
 ONCE = KINDS["once", "cross_entropy"]
 SEQUENCE = KINDS["sequence", "cross_entropy"]
 CELL = pytest.mark.parametrize("cell", CELLS)
 STRUCTURES: list[dict[str, Any]] = [
-    {"layers": 3},
-    {"layers": 2, "bidirectional": True, "bptt_window": 2},
+    {"layers": 3, "bptt_window": 2},
+    {"layers": 2, "bidirectional": True, "bptt_window": 3},
     {"layers": 2, "residual": True, "bptt_window": 3},
     {"layers": 2, "residual": True, "layer_norm": True, "bidirectional": True},
     {"readout": "attention", "bidirectional": True},
@@ -36,6 +47,7 @@ STRUCTURES: list[dict[str, Any]] = [
 def agrees(experiment: Experiment, T: int, B: int, seed: int, *, padded: bool, reference: bool) -> None:
     parameters, batch = random_parameters(experiment, seed), random_batch(experiment.task, T, B, seed, padded=padded)
     done = run_pass(experiment, parameters, batch, reference=reference, keep_graph=True)
+    assert_same(recorded(run_pass(experiment, parameters, batch, reference=reference)), recorded(done))
     assert_agrees(done, *run_plainly(experiment, parameters, batch), last=True)
 
 

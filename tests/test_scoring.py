@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from rnnviz import TASKS
-from rnnviz.scoring import best_path, score
-from rnnviz.tasks import Batch
+from rnnviz import TASKS, Experiment
+from rnnviz.model import probe_batch, training_batch
+from rnnviz.scoring import best_path, score, score_and_pull
+from rnnviz.tasks import Batch, Task
 from tests.plain import CLOSE, KINDS, collapsed, edit_distance, random_batch
 
 JUDGED = {kind: name for kind, name in KINDS.items() if kind[1] != "ctc"}
@@ -27,7 +28,7 @@ def random_outputs(task: str, batch: Batch, seed: int = 0) -> torch.Tensor:
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("T", [1, 6])
 def test_a_loss_is_the_mean_over_a_samples_own_scored_answers(kind: tuple[str, str], padded: bool, T: int) -> None:
-    name = JUDGED[kind]
+    name = JUDGED[kind]  # type: ignore[index]
     answers, loss = kind
     for seed in range(6):
         batch = random_batch(name, T, 5, seed, padded=padded)
@@ -55,11 +56,28 @@ def test_a_loss_is_the_mean_over_a_samples_own_scored_answers(kind: tuple[str, s
                 assert float(found.right[b]) == pytest.approx(np.mean(rights))
 
 
-@pytest.mark.parametrize("task", TASKS.values(), ids=list(TASKS))
-def test_every_example_of_every_task_has_an_answer_that_counts(task) -> None:  # type: ignore[no-untyped-def]
-    from rnnviz import Experiment
-    from rnnviz.model import probe_batch, training_batch
+@pytest.mark.parametrize("kind", JUDGED)
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("T", [1, 6])
+def test_the_pull_on_the_outputs_is_the_losses_gradient(kind: tuple[str, str], padded: bool, T: int) -> None:
+    name = JUDGED[kind]  # type: ignore[index]
+    for seed in range(6):
+        batch = random_batch(name, T, 5, seed, padded=padded)
+        outputs = random_outputs(name, batch, seed).requires_grad_()
+        wanted = score(TASKS[name], outputs, batch)
+        (gradient,) = torch.autograd.grad(wanted.losses.sum(), outputs)
+        before = outputs.detach().clone()
+        found, pull = score_and_pull(TASKS[name], before, batch)
+        torch.testing.assert_close(pull.reshape(gradient.shape), gradient, **CLOSE)
+        assert torch.equal(before, outputs.detach()), "what was said is left alone"
+        for one, other in zip(found, wanted, strict=True):
+            assert (one is None) == (other is None)
+            if one is not None and other is not None:
+                torch.testing.assert_close(one, other.detach(), **CLOSE)
 
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=list(TASKS))
+def test_every_example_of_every_task_has_an_answer_that_counts(task: Task) -> None:
     for length in {task.shortest, Experiment(task=task.name).length}:
         gap = {"gap": 2} if "gap" in task.options else {}
         experiment = Experiment(task=task.name, length=length, batch_size=64, **gap)

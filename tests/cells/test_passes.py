@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from rnnviz import CELLS, Experiment
 from rnnviz.cells import ACTIVATIONS
-from rnnviz.model import Pass, back_from_last_answer, run_pass
+from rnnviz.model import back_from_last_answer, run_pass
 from rnnviz.tasks import Batch
-from tests.plain import KINDS, networks, random_batch, random_parameters
+from tests.plain import KINDS, assert_same, networks, random_batch, random_parameters, recorded
 
 FAST = tuple(name for name, cell in CELLS.items() if cell.fast)
 NETWORKS = [(cell, a) for cell in FAST for a in (ACTIVATIONS if "activation" in CELLS[cell].options else ("tanh",))]
@@ -23,29 +23,15 @@ SURROUNDINGS: list[dict[str, Any]] = [
 ]
 
 
-def everything(done: Pass) -> dict[str, torch.Tensor]:
-    found = {"outputs": done.outputs, "losses": done.losses, "last": done.last.detach()}
-    found |= {"gradient": done.parameter_gradient}
-    found |= {name: value for name in ("right", "attention") if (value := getattr(done, name)) is not None}
-    for layer in done.layers:
-        kinds = (layer.tape.states, layer.tape.gates, layer.gradients.states, layer.gradients.preactivations)
-        for kind, arrays in zip(("state", "gate", "state gradient", "preactivation gradient"), kinds, strict=True):
-            found |= {f"{layer.name} {kind} {name}": value.clone() for name, value in arrays.items()}
-    return found
-
-
 def passes_agree(experiment: Experiment, batch: Batch, seed: int, rtol: float = 1e-10, **kind: Any) -> None:
     parameters = random_parameters(experiment, seed).to(**kind)
     fast = run_pass(experiment, parameters, batch, keep_graph=True)
     slow = run_pass(experiment, parameters, batch, keep_graph=True, reference=True)
-    for step in range(2):
-        one, other = everything(fast), everything(slow)
-        assert one.keys() == other.keys()
-        for name, value in one.items():
-            assert torch.allclose(value, other[name], rtol=rtol, atol=rtol), name
-        if not step:
-            back_from_last_answer(fast)
-            back_from_last_answer(slow)
+    assert_same(recorded(fast), recorded(slow), rtol)
+    assert_same(recorded(run_pass(experiment, parameters, batch)), recorded(slow), rtol)  # without a graph
+    back_from_last_answer(fast)
+    back_from_last_answer(slow)
+    assert_same(recorded(fast), recorded(slow), rtol)
 
 
 @pytest.mark.parametrize(("cell", "activation"), NETWORKS)
@@ -86,4 +72,4 @@ def test_a_fast_pass_computes_in_the_precision_of_its_weights(cell: str, activat
     for dtype in (torch.float32, torch.float64):
         experiment = Experiment(cell=cell, activation=activation, hidden_size=3, layers=2)
         done = run_pass(experiment, random_parameters(experiment).to(dtype), random_batch("adding", 4, 2))
-        assert {value.dtype for value in everything(done).values()} == {dtype}
+        assert {value.dtype for value in recorded(done).values()} == {dtype}

@@ -53,7 +53,7 @@ def test_a_run_finishes_at_its_budget_with_the_bits_of_an_uninterrupted_one() ->
     assert run.poll().step == 40, "there is nothing left to do"
 
 
-def test_an_executor_that_computes_at_once_can_run_for_hundreds_of_slices() -> None:
+def test_an_executor_that_computes_at_once_can_run_for_hundreds_of_slices(clock: SimpleNamespace) -> None:
     run = LiveRun(TINY.amend(steps=700), Engine(Inline, places=1))
     run.play()
     assert run.poll().step == 700
