@@ -30,6 +30,11 @@ def power_of_ten(log10_values: ArrayLike) -> Array:
     return np.power(10.0, np.asarray(log10_values, dtype=np.float64))
 
 
+def powers_of_ten(exponents: ArrayLike) -> list[str]:
+    """Tick labels 10^k, written out: plotly prints its own powers of ten a quarter larger than all other labels."""
+    return [f"10<sup>{k:.0f}</sup>".replace("-", "−") if k else "1" for k in np.asarray(exponents)]
+
+
 def maths(symbol: str) -> str:
     r"""`h_t`, `c_{t-1}` or `\tilde h_t` as the italics and subscripts that plotly and HTML both understand."""
     plain = re.sub(r"\\tilde (\w)", lambda m: f"{m[1]}\N{COMBINING TILDE}", symbol).replace("'", "′")

@@ -15,6 +15,7 @@ from rnnviz.figures.base import (
     note,
     numbers,
     power_of_ten,
+    powers_of_ten,
     reference_line,
     time_axis,
     times,
@@ -148,9 +149,8 @@ def gradient_norm_plot(
         yaxis={
             "type": "log",
             "range": [bottom, top],
-            # Written out, because plotly prints its own powers of ten a quarter larger than all other labels.
             "tickvals": 10.0**ticks,
-            "ticktext": _powers(ticks),
+            "ticktext": powers_of_ten(ticks),
             "title": {"text": "gradient norm " + ", ".join(_norm(state) for state, *_ in states)},
         },
         margin={"t": 30},
@@ -282,10 +282,6 @@ def _ticks(bottom: int, top: int) -> Array:
     return ticks
 
 
-def _powers(exponents: Array) -> list[str]:
-    return [f"10<sup>{k:.0f}</sup>".replace("-", "−") if k else "1" for k in exponents]
-
-
 def _norm_bar(ticks: Array) -> dict[str, Any]:
     """A colour bar as high as the picture, inside the shared right margin."""
     return {
@@ -298,6 +294,6 @@ def _norm_bar(ticks: Array) -> dict[str, Any]:
         "thickness": 12,
         "outlinewidth": 0,
         "tickvals": ticks,
-        "ticktext": _powers(ticks),
+        "ticktext": powers_of_ten(ticks),
         "tickfont": {"size": FONT_SIZE - 1},
     }

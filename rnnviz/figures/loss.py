@@ -7,7 +7,17 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from rnnviz.figures.base import TRAINING_TITLE, Array, feed, finish, note, numbers, reference_line, stacked
+from rnnviz.figures.base import (
+    TRAINING_TITLE,
+    Array,
+    feed,
+    finish,
+    note,
+    numbers,
+    powers_of_ten,
+    reference_line,
+    stacked,
+)
 from rnnviz.figures.theme import Palette, Theme, palette
 
 MEAN_WINDOW = 100
@@ -98,7 +108,12 @@ def loss_curve(
     if log:
         low, high = y_axis["range"]
         every = max(1, round((high - low) / (6 if len(rows) == 1 else 4)))
-        y_axis |= {"type": "log", "dtick": every, "exponentformat": "power" if every > 1 else "none"}
+        y_axis["type"] = "log"
+        if every == 1:
+            y_axis |= {"dtick": 1, "exponentformat": "none"}
+        else:
+            ticks = np.arange(np.ceil(low / every) * every, high + 0.5, every)
+            y_axis |= {"tickvals": 10.0**ticks, "ticktext": powers_of_ten(ticks)}
     x_axis: dict[str, Any] = {"title": {"text": TRAINING_TITLE}, "range": [0, budget], "showgrid": False, "nticks": 7}
     x_axis |= {"exponentformat": "none", "separatethousands": True, "anchor": axes[rows[-1]]}
     figure.update_layout(xaxis=x_axis, yaxis=y_axis, hovermode="x", showlegend=False)

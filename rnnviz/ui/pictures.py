@@ -20,7 +20,7 @@ from rnnviz.runs import Snapshot
 from rnnviz.tasks import TASKS
 from rnnviz.tracing import Frame, frame
 from rnnviz.training import start
-from rnnviz.ui.readouts import chance
+from rnnviz.ui.readouts import chance, shows_accuracy
 from rnnviz.ui.stage import Card, Section
 from rnnviz.ui.telling import Told, marked, reads, says
 
@@ -104,10 +104,8 @@ def _loss(experiment: Experiment, first: Frame, met: Extent, theme: Theme) -> go
     task = TASKS[experiment.task]
     baseline, solved = task.baseline(experiment.setup), task.solved(experiment.setup)
     by = solved.metric if solved is not None else ""
-    # Where nothing counts as solved, and where examples come again, accuracy is what tells learning from memorising.
-    with_accuracy = task.loss != "mse" and (by in ("", "accuracy") or experiment.examples > 0)
     nothing = np.empty(0, np.float32)
-    names = ("loss", "loss_mean", "accuracy", "accuracy_mean") if with_accuracy else ("loss", "loss_mean")
+    names = ("loss", "loss_mean", "accuracy", "accuracy_mean") if shows_accuracy(experiment) else ("loss", "loss_mean")
     exam = None
     if task.exam is not None:
         outcomes = first.channels["exam"]

@@ -46,7 +46,7 @@ def readouts(experiment: Experiment) -> tuple[Readout, ...]:
             "2-norm of the gradient of all weights in this training step, before and after clipping.",
         ),
     ]
-    if task.loss != "mse":
+    if shows_accuracy(experiment):
         guess = chance(task)
         said.insert(
             1,
@@ -93,6 +93,16 @@ def readouts(experiment: Experiment) -> tuple[Readout, ...]:
                 )
             )
     return tuple(said)
+
+
+def shows_accuracy(experiment: Experiment) -> bool:
+    """Whether accuracy tells something: not where a loss or an exam decides, and even a perfect answer is often wrong.
+
+    Where examples come again, and where nothing counts as solved, it tells learning from memorising.
+    """
+    task = TASKS[experiment.task]
+    solved = task.solved(experiment.setup)
+    return task.loss != "mse" and (solved is None or solved.metric == "accuracy" or experiment.examples > 0)
 
 
 def chance(task: Task) -> float | None:

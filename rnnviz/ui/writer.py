@@ -66,7 +66,7 @@ def writer(run: LiveRun, shown: Snapshot, theme: Theme) -> None:
             muted, ink = palette(theme).muted, palette(theme).ink
             st.html(
                 # New lines as signs, and room for the longest text: the page must not jump with every one.
-                '<div style="min-height:4.5em;white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.5">'
+                '<div style="min-height:3em;white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.5">'
                 f'<span style="color:{muted}">{html.escape(prompt)}</span>'
                 f'<span style="color:{ink}">{html.escape(text.replace(NEW_LINE, " ↵ "))}</span></div>'
             )
