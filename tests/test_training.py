@@ -305,8 +305,9 @@ EXPLOSIVE = [
 @pytest.mark.parametrize("fields", EXPLOSIVE, ids=lambda fields: "-".join(map(str, fields.values())))
 def test_a_run_that_diverges_says_so_and_keeps_the_last_good_moment(fields: dict[str, Any]) -> None:
     experiment = Experiment(**fields, learning_rate=10, clip_norm=0, hidden_size=8, length=60, batch_size=4)
-    done = advance(start(experiment), 400)
+    done = advance(start(experiment), 400, record_norms=True)
     assert done.diverged is not None
+    assert len(done.state_grad_norms) == len(done.losses)
     said = re.match(r"Step (\d+): ", done.diverged)
     assert said is not None
     assert int(said[1]) == done.checkpoint.step + 1 == len(done.losses) + 1
