@@ -326,8 +326,8 @@ class Experiment(BaseModel):
         float,
         Setting(
             "Noise",
-            "Standard deviation of the random numbers added to the inputs, or all there is to read once the first value is past: "
-            "what the memory has to be protected from.",
+            "Standard deviation of the random numbers added to the inputs, or all there is to read once the first value "
+            "is past: what the memory has to be protected from.",
             "Task",
             lowest=0,
             highest=2,

@@ -27,6 +27,7 @@ CORE = "errors arithmetic cells tasks experiment recurrence scoring model torch_
 # Lowest first; only tracing and training may know each other.
 ARROWS: dict[str, tuple[str, str]] = {
     "errors": ("", ""),
+    "kernels": ("", ""),
     "arithmetic": ("errors", "numpy torch scipy threadpoolctl"),
     "loops": ("", "numpy numba"),
     "cells": ("errors arithmetic loops", "numpy torch"),
@@ -39,7 +40,7 @@ ARROWS: dict[str, tuple[str, str]] = {
     "torch_twin": ("errors arithmetic cells tasks experiment model", "numpy torch"),
     "tracing": (CORE, "numpy torch"),
     "training": (CORE, "numpy torch"),
-    "rnnviz": (CORE, ""),
+    "rnnviz": (f"{CORE} kernels", ""),
     "__main__": ("training", ""),
     "analysis": (CORE, "numpy torch"),
     "figures": ("", "numpy plotly"),
