@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from rnnviz.arithmetic import flushed_denormals, one_thread
+from rnnviz.cells import CELLS
 from rnnviz.errors import RnnvizError
 from rnnviz.model import (
     answer,
@@ -278,10 +279,11 @@ def frame(checkpoint: Checkpoint) -> Frame:
             channels[f"grad.{name}.{quantile}"] = _log10(norms)
     ends = np.full(tr.inputs.shape[1], len(tr.inputs)) if tr.lengths is None else tr.lengths
     inside = np.arange(len(tr.inputs))[:, None] < ends  # (T, B)
-    last = medians["h"]  # (T,)
+    memory = CELLS[experiment.cell].carried[0]  # what an error travels back through: h, but not in every cell
+    last = medians[memory]  # (T,)
     if task.answers in ("every", "sequence"):
-        last = _quantiles(np.where(inside, _norms(tr.last_answer_grads["h"]), np.nan))[1]
-        beyond = np.full(len(medians["h"]) - len(last), np.nan, np.float32)
+        last = _quantiles(np.where(inside, _norms(tr.last_answer_grads[memory]), np.nan))[1]
+        beyond = np.full(len(medians[memory]) - len(last), np.nan, np.float32)
         channels["grad.last.median"] = np.concatenate([_log10(last), beyond])
     scalars = {"probe_loss": float(tr.losses.mean()), "reach": float(reach(last[np.isfinite(last)]))}
     if tr.right is not None:

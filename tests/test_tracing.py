@@ -424,7 +424,8 @@ def test_a_frame_holds_the_probes_first_example_and_quantiles_over_all(cell: str
                 else:
                     assert found == -np.inf
     inside = np.isfinite(in_a_row(tr, "states", "h")[: len(tr.inputs), :, 0])
-    norms = np.where(inside, np.sqrt((tr.last_answer_grads["h"] ** 2).sum(2)), np.nan)
+    memory = CELLS[tr.experiment.cell].carried[0]  # the state an error travels back through
+    norms = np.where(inside, np.sqrt((tr.last_answer_grads[memory] ** 2).sum(2)), np.nan)
     last = np.array([np.nanmedian(row) for row in norms if np.isfinite(row).any()])
     assert picture.scalars["probe_loss"] == pytest.approx(tr.losses.mean())
     assert picture.scalars["reach"] == reach(last)

@@ -12,6 +12,7 @@ from rnnviz.figures.base import (
     feed,
     finish,
     framed,
+    maths,
     note,
     numbers,
     power_of_ten,
@@ -61,6 +62,8 @@ def gradient_norm_plot(
     low_c: ArrayLike | None = None,
     high_c: ArrayLike | None = None,
     last_answer: ArrayLike | None = None,
+    names: tuple[str, str] = ("h", "c"),
+    symbols: tuple[str, str] = ("h", "c"),
     extent: tuple[float, float] | None = None,
     theme: Theme = "light",
 ) -> go.Figure:
@@ -68,17 +71,19 @@ def gradient_norm_plot(
 
     `steps_t` (T,) is 1 … T. `median`, `low` and `high` (T,) are log10 of the median and of the 10 % and 90 % quantiles
     over the probe batch; at -inf (exactly zero) a line drops out of the picture. `median_c`, `low_c`, `high_c` add
-    ‖∂L/∂c_t‖₂ of a cell with a cell state. `last_answer` (T,) adds the median of ‖∂L_T/∂h_t‖₂, L_T the loss of the last
+    ‖∂L/∂c_t‖₂ of a cell with a cell state; where the two states are others, `names` are those of their channels and
+    `symbols` how they are written. `last_answer` (T,) adds the median of ‖∂L_T/∂h_t‖₂, L_T the loss of the last
     answer alone, for a task that answers at every step. The y axis is fixed by these arrays and stays while live data
     replaces them; `extent` widens it.
     """
     colours = palette(theme)
     t = np.asarray(steps_t)
     states: list[tuple[str, str, str, tuple[ArrayLike, ArrayLike, ArrayLike]]] = [
-        ("h", colours.gradient_h, "solid", (median, low, high))
+        (names[0], colours.gradient_h, "solid", (median, low, high))
     ]
     if median_c is not None and low_c is not None and high_c is not None:
-        states.append(("c", colours.gradient_c, "dash", (median_c, low_c, high_c)))
+        states.append((names[1], colours.gradient_c, "dash", (median_c, low_c, high_c)))
+    symbol = dict(zip(names, symbols, strict=True))
     drawn = [a for *_, s in states for a in s] + ([] if last_answer is None else [last_answer])
     bottom, top = decades(np.concatenate([numbers(a, 1, "a gradient norm") for a in drawn]), extent)
 
@@ -106,9 +111,9 @@ def gradient_norm_plot(
                 y=power_of_ten(middle),
                 mode="lines",
                 line={"width": 2.5, "color": colour, "dash": dash},
-                name=_norm(state),
+                name=_norm(symbol[state]),
                 meta=feed(y=("frame", f"grad.{state}.median", "pow10")),
-                hovertemplate=f"{_norm(state)} %{{y:.2e}}<extra></extra>",
+                hovertemplate=f"{_norm(symbol[state])} %{{y:.2e}}<extra></extra>",
             )
         )
 
@@ -119,7 +124,7 @@ def gradient_norm_plot(
                 y=power_of_ten(last_answer),
                 mode="lines",
                 line={"width": 2.5, "color": colours.ink, "dash": "dot"},
-                name=f"{_norm('h', of='L<sub>T</sub>')} last answer",
+                name=f"{_norm(symbols[0], of='L<sub>T</sub>')} last answer",
                 meta=feed(y=("frame", "grad.last.median", "pow10")),
                 hovertemplate="last answer only %{y:.2e}<extra></extra>",
             )
@@ -151,7 +156,7 @@ def gradient_norm_plot(
             "range": [bottom, top],
             "tickvals": 10.0**ticks,
             "ticktext": powers_of_ten(ticks),
-            "title": {"text": "gradient norm " + ", ".join(_norm(state) for state, *_ in states)},
+            "title": {"text": "gradient norm " + ", ".join(_norm(symbol[state]) for state, *_ in states)},
         },
         margin={"t": 30},
         showlegend=True,
@@ -177,6 +182,8 @@ def gradient_training_heatmap(
     training_steps: ArrayLike,
     *,
     of_last_answer: bool = False,
+    name: str = "h",
+    symbol: str = "h",
     extent: tuple[float, float] | None = None,
     theme: Theme = "light",
 ) -> go.Figure:
@@ -185,13 +192,14 @@ def gradient_training_heatmap(
     `log10_rows` (F, T) holds the median of every recorded frame, `training_steps` (F,) the step it was recorded at.
     Norms below the float32 floor, and exact zeros (-inf), are flat grey. The colour limits are fixed by the rows given
     here; values beyond them take the end colours. With `of_last_answer` the rows are those of ‖∂L_T/∂h_t‖₂, L_T the loss
-    of the last answer alone: where every step answers, only that shows how far back learning reaches.
+    of the last answer alone: where every step answers, only that shows how far back learning reaches. `name` and `symbol`
+    are those of the state, where it is not h.
     """
     colours = palette(theme)
     rows = numbers(log10_rows, 2, "log10_rows")
     bottom, top = decades(rows, extent)
-    channel = "grad.last.median" if of_last_answer else "grad.h.median"
-    norm = _norm("h", of="L<sub>T</sub>" if of_last_answer else "L")
+    channel = "grad.last.median" if of_last_answer else f"grad.{name}.median"
+    norm = _norm(symbol, of="L<sub>T</sub>" if of_last_answer else "L")
     figure = go.Figure(
         go.Heatmap(
             x=times(rows.shape[1]),
@@ -269,7 +277,7 @@ def gradient_training_heatmap(
 
 
 def _norm(state: str, *, of: str = "L") -> str:
-    return f"‖∂<i>{of}</i>/∂<i>{state}<sub>t</sub></i>‖<sub>2</sub>"
+    return f"‖∂<i>{of}</i>/∂{maths(f'{state}_t')}‖<sub>2</sub>"
 
 
 def _ticks(bottom: int, top: int) -> Array:

@@ -105,7 +105,7 @@ def _written(
     words: Sequence[str], steps: int, colour: ArrayLike, *, upright: bool = False, hover: bool = True
 ) -> go.Bar:
     """Text at t = 1, 2, ...: invisible bars, whose labels, unlike those of points, can stand upright."""
-    size = int(np.clip((1.15 if upright else 0.8) * PLOT_WIDTH / steps, 6, 15 if upright else 13))
+    size = int(np.clip((1.15 if upright else 0.7) * PLOT_WIDTH / steps, 6, 15 if upright else 13))
     return go.Bar(
         x=times(len(words)),
         y=np.ones(len(words), np.float32),

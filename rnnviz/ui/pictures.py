@@ -136,25 +136,37 @@ def _loss(experiment: Experiment, first: Frame, met: Extent, theme: Theme) -> go
 
 
 def _history(experiment: Experiment, first: Frame, met: Extent, theme: Theme) -> go.Figure:
+    cell = CELLS[experiment.cell]
+    memory = cell.carried[0]
     of_last = "grad.last.median" in first.channels
-    row = first.channels["grad.last.median" if of_last else "grad.h.median"]
+    row = first.channels["grad.last.median" if of_last else f"grad.{memory}.median"]
     figure = figures.gradient_training_heatmap(
-        row[None], np.array([0]), of_last_answer=of_last, extent=met.gradient, theme=theme
+        row[None],
+        np.array([0]),
+        of_last_answer=of_last,
+        name=memory,
+        symbol=cell.symbols[memory],
+        extent=met.gradient,
+        theme=theme,
     )
     return _cut(experiment, marked(experiment, figure, theme), theme)
 
 
 def _gradient(experiment: Experiment, first: Frame, met: Extent, theme: Theme) -> go.Figure:
-    def norms(state: str, quantile: str) -> np.ndarray | None:
-        return first.channels.get(f"grad.{state}.{quantile}")
-
+    cell = CELLS[experiment.cell]
+    memory, other = (*cell.carried, cell.carried[0])[:2]  # the way an error travels back
+    norms = {
+        f"{quantile}{end}": first.channels[f"grad.{state}.{quantile}"]
+        for end, state in (("", memory), ("_c", other))
+        for quantile in ("median", "low", "high")
+        if end == "" or other != memory
+    }
     figure = figures.gradient_norm_plot(
-        np.arange(1, len(first.channels["grad.h.median"]) + 1),
-        *(first.channels[f"grad.h.{quantile}"] for quantile in ("median", "low", "high")),
-        median_c=norms("c", "median"),
-        low_c=norms("c", "low"),
-        high_c=norms("c", "high"),
-        last_answer=norms("last", "median"),
+        np.arange(1, len(norms["median"]) + 1),
+        **norms,
+        names=(memory, other),
+        symbols=(cell.symbols[memory], cell.symbols[other]),
+        last_answer=first.channels.get("grad.last.median"),
         extent=met.gradient,
         theme=theme,
     )

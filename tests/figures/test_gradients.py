@@ -130,3 +130,22 @@ def test_a_single_row_has_no_labels_between_whole_steps() -> None:
 def test_shapes_are_checked() -> None:
     with pytest.raises(ValueError, match="log10_rows must have 2 axes"):
         gradient_training_heatmap(decay, [0])
+
+
+def test_other_states_than_h_and_c_have_their_own_channels_and_symbols():
+    names, symbols = ("re", "im"), (r"\Re z", r"\Im z")
+    more = {"median_c": decay, "low_c": decay, "high_c": decay}
+    figure = gradient_norm_plot(*GRADIENT_BAND, **more, names=names, symbols=symbols)
+    fed = {trace.meta["feed"]["y"][1] for trace in figure.data if trace.meta}
+    assert fed == {f"grad.{name}.{quantile}" for name in names for quantile in ("low", "median", "high")}
+    assert "Re\xa0z" in figure.layout.yaxis.title.text
+    (heatmap,) = gradient_training_heatmap(ROWS, np.arange(len(ROWS)), name="re", symbol=symbols[0]).data
+    assert heatmap.meta["feed"]["z"] == ["rows", "grad.re.median"]
+
+
+def test_what_no_sample_reaches_is_covered_and_an_exact_zero_is_not():
+    rows = ROWS.copy()
+    rows[:, 40:], rows[:, 0] = np.nan, -np.inf
+    (cover,) = gradient_training_heatmap(rows, np.arange(len(rows))).layout.shapes
+    assert (cover.name, cover.x0, cover.x1) == ("cover", 40.5, T + 0.5)
+    assert gradient_training_heatmap(ROWS, np.arange(len(ROWS))).layout.shapes == ()

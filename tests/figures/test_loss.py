@@ -1,9 +1,11 @@
 """The loss picture: the right lines at the right heights, and axes that never jump."""
 
+import itertools
+
 import numpy as np
 import pytest
 
-from rnnviz.figures import loss_curve
+from rnnviz.figures import Exam, loss_curve
 from tests.figures.examples import LOSS, feeds, named
 
 
@@ -78,3 +80,24 @@ def test_accuracy_gets_its_own_row_with_chance_and_threshold() -> None:
     np.testing.assert_allclose(named(figure, "solved: 0.99").y, 0.99)
     assert figure.layout.yaxis.domain[0] > figure.layout.yaxis2.domain[1]
     assert not [trace for trace in figure.data if trace.name.startswith("solved: 0.01")]
+
+
+def test_fresh_examples_and_an_exam_are_drawn_at_the_recorded_frames():
+    exam = Exam(np.arange(3), "exam", 20.0, 11.0, "beyond n = 10")
+    series = {"loss": [0.7] * 5, "accuracy": [0.5] * 5}
+    figure = loss_curve(series, **LOSS, held_out=np.array([[0.7, 0.5]]), exam=exam)
+    fed = feeds(figure)
+    assert fed["fresh loss"] == {"x": ["steps", "step"], "y": ["rows", "held_out", "col:0"]}
+    assert fed["fresh accuracy"]["y"] == ["rows", "held_out", "col:1"]
+    assert fed["exam"]["y"] == ["rows", "exam", "col:0"]
+    domains = [figure.layout[axis].domain for axis in ("yaxis", "yaxis2", "yaxis3")]
+    assert all(upper[0] > lower[1] for upper, lower in itertools.pairwise(domains)), "loss on top"
+    assert figure.layout.xaxis.anchor == "y3"
+
+
+def test_without_a_baseline_the_axis_holds_what_an_untrained_network_scores():
+    low, high = loss_curve(
+        {"loss": []}, **LOSS | {"baseline": None, "threshold": None}, untrained=9.0
+    ).layout.yaxis.range
+    assert 10**low < 0.01
+    assert 10**high > 9

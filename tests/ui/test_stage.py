@@ -128,7 +128,7 @@ def figure(feed):
 
 
 def test_feeds_the_browser_would_not_understand_are_found():
-    assert ui.feed_problems(figure({"z": ["frame", "states.h", "pow10", "row:3"]})) == []
+    assert ui.feed_problems(figure({"z": ["frame", "states.h", "pow10", "row:3", "names:a|b"]})) == []
     assert ui.feed_problems(go.Figure(go.Scatter(y=[1]))) == []
     assert "kind must be one of" in ui.feed_problems(figure({"z": ["picture", "states.h"]}))[0]
     assert "op must be" in ui.feed_problems(figure({"z": ["frame", "states.h", "log"]}))[0]
@@ -266,6 +266,18 @@ def test_a_rewind_leads_to_the_newest_checkpoint_at_or_before_the_step_shown(nod
         str(tmp_path / "m"),
     )
     assert targets == [None, 0, 0, 10, 10, None], "following, or standing there already, leads nowhere"
+
+
+def test_numbers_are_named_and_what_is_no_number_is_not_seen(node, tmp_path: Path):
+    path = np.array([np.nan, 2, np.nan, 0], np.float32)
+    (tmp_path / "m").write_bytes(packed([Moment(0, {"path": path})]))
+    named = node(
+        STORE
+        + """const c = new Channels(store, numbers);
+        console.log(JSON.stringify(c.resolve(["frame", "path", "names:blank|a|e:"], store.shown())));""",
+        str(tmp_path / "m"),
+    )
+    assert named == ["\u200b", "e:", "\u200b", "blank"]
 
 
 def test_channels_answer_feeds(node, tmp_path: Path):
