@@ -2,7 +2,6 @@
 
 import sys
 
-import rnnviz  # noqa: F401  before numpy is loaded, whose matrix kernels it chooses
 from benchmarks import cells, engine, page
 
 ALL = {"cells": cells.main, "engine": engine.main, "page": page.main}

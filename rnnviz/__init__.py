@@ -15,11 +15,6 @@ Public arrays are time-major, `(T, B, ·)`; the hand-written passes inside `rnnv
 because matrix products over contiguous batches are what makes them fast.
 """
 
-# ruff: noqa: E402
-from rnnviz.kernels import choose_kernels
-
-choose_kernels()  # before the first import of numpy
-
 from rnnviz.cells import CELLS
 from rnnviz.errors import ExperimentError, RnnvizError
 from rnnviz.experiment import Experiment

@@ -18,9 +18,6 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-import rnnviz  # noqa: F401  before numpy is loaded, whose matrix kernels it chooses
-
-# isort: split
 # Imported whole before the first page: plotly looks at a pandas that another thread has half imported, and fails.
 import pandas  # noqa: F401
 from streamlit import config, net_util, runtime

@@ -13,8 +13,6 @@ from xdist.scheduler import LoadScopeScheduling
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-import rnnviz  # noqa: E402, F401  before a test imports numpy, whose matrix kernels it chooses
-
 # Torch's first call is slow enough to break any deadline; in CI a failure must come again on the next run.
 settings.register_profile("fast", deadline=None, max_examples=30)
 settings.register_profile("ci", parent=settings.get_profile("fast"), derandomize=True, print_blob=True)

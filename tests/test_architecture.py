@@ -27,7 +27,6 @@ CORE = "errors arithmetic cells tasks experiment recurrence scoring model torch_
 # Lowest first; only tracing and training may know each other.
 ARROWS: dict[str, tuple[str, str]] = {
     "errors": ("", ""),
-    "kernels": ("", ""),
     "arithmetic": ("errors", "numpy torch scipy threadpoolctl"),
     "loops": ("", "numpy numba"),
     "cells": ("errors arithmetic loops", "numpy torch"),
@@ -40,7 +39,7 @@ ARROWS: dict[str, tuple[str, str]] = {
     "torch_twin": ("errors arithmetic cells tasks experiment model", "numpy torch"),
     "tracing": (CORE, "numpy torch"),
     "training": (CORE, "numpy torch"),
-    "rnnviz": (f"{CORE} kernels", ""),
+    "rnnviz": (CORE, ""),
     "__main__": ("training", ""),
     "analysis": (CORE, "numpy torch"),
     "figures": ("", "numpy plotly"),
