@@ -73,8 +73,10 @@ class Layer:
         self.gradients = self.fast.backward(self.tape, self._joined, self.activation, direct, self.window)
         assert self.gradients.rows is not None
         rows = self.gradients.rows.flatten(1)  # (R, T*B)
-        # numpy's matrix library is the faster one at a product this long.
-        whole = torch.from_numpy(rows.numpy() @ columns(self._z[:-1]).numpy().T)
+        # numpy's matrix library is the faster one at a product this long. It would warn of a run that diverges; `advance`
+        # says so in a sentence.
+        with np.errstate(over="ignore", invalid="ignore"):
+            whole = torch.from_numpy(rows.numpy() @ columns(self._z[:-1]).numpy().T)
         pieces = self.fast.split(whole, H)
         to_x = None
         if wants_x:
