@@ -98,8 +98,9 @@ def test_a_tasks_declarations_fit_together(task: Task) -> None:
         assert solved.metric != "exam" or task.exam is not None
 
 
-CHOSEN_BY_SOME = {option for item in (*CELLS.values(), *TASKS.values()) for option in item.options}
-DEPENDENT = {  # applies under a condition of its own
+CHOSEN_BY_SOME = {option for cell in CELLS.values() for option in cell.options}
+CHOSEN_BY_SOME |= {option for task in TASKS.values() for option in task.options}
+DEPENDENT: dict[str, dict[str, Any]] = {  # applies under a condition of its own
     "spectral_radius": {"initialisation": "spectral"},
     "residual": {"layers": 2},
     "dropout": {"layers": 2},

@@ -155,8 +155,8 @@ def test_a_gate_bias_is_the_whole_mean_bias_of_its_gate_and_of_no_other(cell: st
 
 def test_the_torch_twins_two_biases_add_up_to_the_one_here() -> None:
     checkpoint = start(Experiment(cell="lstm", forget_bias=1.5, hidden_size=H))
-    twin = checkpoint.to_torch().cell
-    together = (twin.bias_ih_l0 + twin.bias_hh_l0).detach().numpy()
+    twin = dict(checkpoint.to_torch().named_parameters())
+    together = (twin["cell.bias_ih_l0"] + twin["cell.bias_hh_l0"]).detach().numpy()
     np.testing.assert_array_equal(together, checkpoint.weights["0.b"])
 
 

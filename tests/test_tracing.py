@@ -297,7 +297,7 @@ def test_own_lengths_cut_each_sequence_at_its_true_end() -> None:
         inputs = rng.normal(size=(T, B, len(TASKS[task].input_names)))
         targets = {"adding": np.ones((B, 1)), "forecast": np.ones((T, B, 1)), "reverse": np.ones((4, B), int)}[task]
         lengths = [5, 9, 2]
-        tr = trace(checkpoint, inputs, targets, lengths)
+        tr = trace(checkpoint, inputs, targets, np.array(lengths))
         assert tr.lengths is not None
         assert tr.lengths.tolist() == lengths
         for b, n in enumerate(lengths):
@@ -311,10 +311,11 @@ def test_own_lengths_cut_each_sequence_at_its_true_end() -> None:
 def test_targets_that_are_not_scored_may_be_anything() -> None:
     checkpoint = trained(task="anbn")
     inputs, targets = np.zeros((6, 2, 2)), np.ones((6, 2), int)
-    tr = trace(checkpoint, inputs, targets, [6, 4])
+    lengths = np.array([6, 4])
+    tr = trace(checkpoint, inputs, targets, lengths)
     odd = targets.copy()
     odd[4:, 1], odd[0] = 99, -7  # past the end, and before the first answer that counts
-    np.testing.assert_array_equal(trace(checkpoint, inputs, odd, [6, 4]).losses, tr.losses)
+    np.testing.assert_array_equal(trace(checkpoint, inputs, odd, lengths).losses, tr.losses)
 
 
 def test_own_labels_may_be_fewer_for_some() -> None:

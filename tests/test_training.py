@@ -37,14 +37,16 @@ def numbers(*slices: Slice) -> list[bytes]:
 
 def torch_optimizer(experiment: Experiment, p: torch.nn.Parameter) -> torch.optim.Optimizer:
     how: dict[str, Any] = {"lr": experiment.learning_rate, "weight_decay": experiment.weight_decay}
-    return {
-        "sgd": lambda: torch.optim.SGD([p], **how),
-        "momentum": lambda: torch.optim.SGD([p], momentum=0.9, **how),
-        "nesterov": lambda: torch.optim.SGD([p], momentum=0.9, nesterov=True, **how),
-        "adam": lambda: torch.optim.Adam([p], **how),
-        "adamw": lambda: torch.optim.AdamW([p], **how),
-        "rmsprop": lambda: torch.optim.RMSprop([p], **how),
-    }[experiment.optimizer]()
+    kind, more = {
+        "sgd": (torch.optim.SGD, {}),
+        "momentum": (torch.optim.SGD, {"momentum": 0.9}),
+        "nesterov": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
+        "adam": (torch.optim.Adam, {}),
+        "adamw": (torch.optim.AdamW, {}),
+        "rmsprop": (torch.optim.RMSprop, {}),
+    }[experiment.optimizer]
+    made: torch.optim.Optimizer = kind([p], **how, **more)
+    return made
 
 
 def torch_schedule(experiment: Experiment, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:
@@ -294,7 +296,7 @@ def test_a_bad_value_is_refused_as_in_a_new_experiment() -> None:
 
 # What goes wrong
 
-EXPLOSIVE = [
+EXPLOSIVE: list[dict[str, Any]] = [
     {"cell": "rnn", "activation": "relu", "initialisation": "spectral", "spectral_radius": 3, "optimizer": "momentum"},
     {"cell": "rnn", "activation": "linear", "optimizer": "sgd"},
     {"cell": "rnn", "activation": "relu", "optimizer": "sgd", "task": "temporal_order"},
