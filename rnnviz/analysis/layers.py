@@ -1,0 +1,93 @@
+"""What a layer of a trace read: its inputs, and its own states one step before."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rnnviz.cells import CELLS
+from rnnviz.errors import RnnvizError
+from rnnviz.model import between, views
+from rnnviz.tracing import LayerTrace, Trace
+from rnnviz.training import Checkpoint, start
+
+
+def inside(trace: Trace) -> np.ndarray:
+    """(T, B) True up to each sequence's true length, False in the padding."""
+    T, B, _ = trace.inputs.shape
+    ends = np.full(B, T) if trace.lengths is None else trace.lengths
+    found: np.ndarray = np.arange(T)[:, None] < ends
+    return found
+
+
+def chosen_layer(trace: Trace, layer: int, reverse: bool = False) -> tuple[int, LayerTrace]:
+    """The layer's place from the bottom, and what it did.
+
+    Raises:
+        RnnvizError: if there is no such layer.
+    """
+    depth = len(trace.layers)
+    if not -depth <= layer < depth:
+        raise RnnvizError(f"`layer` must be from 0 to {depth - 1}, or negative to count from the top. Got {layer}.")
+    place = layer % depth
+    found = trace.layers[place]
+    if not reverse:
+        return place, found
+    if found.reverse is None:
+        raise RnnvizError("`reverse` needs a bidirectional network. Got bidirectional=false.")
+    return place, found.reverse
+
+
+def states_before(trace: Trace, values: np.ndarray, reverse: bool = False) -> np.ndarray:
+    """(T, B, H) each step's state one step earlier in the layer's own time; zero at its first step."""
+    before = np.zeros_like(values)
+    if not reverse:
+        before[1:] = values[:-1]
+        return before
+    before[:-1] = values[1:]
+    last = np.zeros_like(inside(trace))  # the true end, where the backward layer begins
+    last[:-1] = ~inside(trace)[1:]
+    before[last] = 0
+    return before
+
+
+def parameters_of(trace: Trace, checkpoint: Checkpoint | None) -> Tensor:
+    """The flat weights, float64: those of the checkpoint, or at step 0 those that every run of the experiment starts from.
+
+    Raises:
+        RnnvizError: if the trace is of a trained network and nobody says which, or of another one than the checkpoint.
+    """
+    if checkpoint is None:
+        if trace.step:
+            raise RnnvizError(
+                f"A trace does not hold the weights of a trained network: give `checkpoint` as well. Got step {trace.step}."
+            )
+        checkpoint = start(trace.experiment)
+    elif (checkpoint.experiment, checkpoint.step) != (trace.experiment, trace.step):
+        raise RnnvizError(
+            "`checkpoint` must be the one that was traced: same experiment, same step. "
+            f"Got step {checkpoint.step} beside a trace of step {trace.step}."
+        )
+    return torch.tensor(checkpoint.parameters).double()
+
+
+def layer_inputs(trace: Trace, place: int, checkpoint: Checkpoint | None = None) -> np.ndarray:
+    """(T, B, I) what layer `place` read. Layer normalisation lies between and has weights, so it needs the checkpoint."""
+    experiment = trace.experiment
+    x = torch.from_numpy(trace.inputs).transpose(1, 2)  # (T, I, B)
+    if place == 0:
+        return trace.inputs
+    weights = views(experiment, parameters_of(trace, checkpoint)) if experiment.layer_norm else {}
+    for k, below in enumerate(trace.layers[:place]):
+        halves = [below] if below.reverse is None else [below, below.reverse]
+        y = torch.from_numpy(np.concatenate([half.states["h"] for half in halves], 2)).transpose(1, 2)
+        x = between(experiment, weights, "norm", k, y, x)
+    return x.transpose(1, 2).numpy()
+
+
+def recurrent_cell(trace: Trace, needs: str, why: str) -> None:
+    """Refuse a cell without a parameter named `needs`."""
+    cell = CELLS[trace.experiment.cell]
+    if needs not in cell.shapes(1, 1):
+        raise RnnvizError(f"{why} needs a cell with the matrix {needs}. Got {cell.name}, which has none.")
