@@ -65,7 +65,7 @@ def fixed_points(
         source: a checkpoint, whose whole stack of layers is one state, or `Dynamics` of your own.
         inputs: (T, B, I) what drives the trajectories that the starts are taken from.
         held: (I,) the input that stands still; default: zeros.
-        starts: how many.
+        starts: how many. Each costs some n^3 operations an iteration: with n in the hundreds take fewer.
         slow_below: a local minimum of q below this is kept as a slow point, others are dropped.
         iterations: at most so many for each start.
         seed: of the choice of starts.

@@ -24,7 +24,7 @@ READS_THROUGH = {
 SPEAKS_THROUGH = {"gru": {"candidate": "reset"}}
 
 
-def log10_gradient_norms(trace: Trace, state: str = "h", loss: Literal["all", "last"] = "all") -> np.ndarray:
+def log10_gradient_norms(trace: Trace, state: str | None = None, loss: Literal["all", "last"] = "all") -> np.ndarray:
     """log10 ||dL_b/d(state_t)||_2 of every sample by itself, top layer.
 
     The norm comes first and any median over samples after it: a mean over the batch before the norm would shrink it by about
@@ -32,7 +32,8 @@ def log10_gradient_norms(trace: Trace, state: str = "h", loss: Literal["all", "l
 
     Args:
         trace: of the network.
-        state: "h", "c", ...
+        state: "h", "c", ...; default: the first that the cell carries on, since an error travels back through no other. That
+            is h, but "re" in `lru`.
         loss: all scored answers of a sample, or the last alone, which is what shows how far back learning reaches where
             every step answers.
 
@@ -43,6 +44,7 @@ def log10_gradient_norms(trace: Trace, state: str = "h", loss: Literal["all", "l
         RnnvizError: if there is no such state.
     """
     grads = {"all": trace.state_grads, "last": trace.last_answer_grads}[loss]
+    state = state or CELLS[trace.experiment.cell].carried[0]
     if state not in grads:
         raise RnnvizError(f"`state` must be one of {', '.join(grads)}. Got {state!r}.")
     largest = np.abs(grads[state]).max(2)  # scaled before squaring: a square reaches only half as far

@@ -97,8 +97,9 @@ def test_norms_are_those_of_each_sample_by_itself(network: tuple[Checkpoint, Tra
         np.testing.assert_array_equal(np.isnan(found), ~inside(tr))
         wanted = np.linalg.norm(tr.state_grads[name], axis=2)
         np.testing.assert_allclose(10 ** found[inside(tr)], wanted[inside(tr)], rtol=1e-9, atol=1e-200)
+    memory = CELLS[tr.experiment.cell].carried[0]
     last = log10_gradient_norms(tr, loss="last")[inside(tr)]
-    np.testing.assert_allclose(10**last, np.linalg.norm(tr.last_answer_grads["h"], axis=2)[inside(tr)], atol=1e-200)
+    np.testing.assert_allclose(10**last, np.linalg.norm(tr.last_answer_grads[memory], axis=2)[inside(tr)], atol=1e-200)
 
 
 def test_the_norm_of_the_batch_mean_is_another_and_smaller_thing() -> None:
