@@ -12,7 +12,8 @@ from rnnviz.tasks import TASKS
 from rnnviz.ui import session
 
 GROUPS = ("Network", "Task", "Training")
-WIDEST_ROW = 24  # characters that fit side by side in the sidebar
+WIDEST_ROW = 30  # characters that fit side by side in the sidebar, also inside an expander
+PADDING = 5  # the space round one choice, in characters
 
 
 def sidebar(experiment: Experiment) -> None:
@@ -50,7 +51,7 @@ def _control(name: str, setting: Setting, experiment: Experiment) -> None:
         st.toggle(label, **common)
     elif setting.choices is not None:
         titles = {choice: title for choice, title in setting.choices.items() if _offered(name, choice, experiment)}
-        if len(titles) <= 3 and sum(map(len, titles.values())) <= WIDEST_ROW:
+        if len(titles) <= 3 and sum(len(title) + PADDING for title in titles.values()) <= WIDEST_ROW:
             st.segmented_control(
                 label, list(titles), format_func=titles.__getitem__, required=True, width="stretch", **common
             )

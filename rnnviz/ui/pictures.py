@@ -24,7 +24,6 @@ from rnnviz.ui.readouts import chance, shows_accuracy
 from rnnviz.ui.stage import Card, Section
 from rnnviz.ui.telling import Told, marked, reads, says
 
-SMALLEST_LIMIT = 2.0  # of the colours of states that are not confined to (-1, 1); hover gives the true value
 STATES = {"h": "hidden state", "c": "cell state", "n": "normaliser", "m": "stabiliser"}
 GRADIENTS = {  # what to look for, where the figure's own words are not true
     "sequence": "Each letter said feels its own error, and passes it on to the encoder: through its last state, or straight "
@@ -194,7 +193,7 @@ def _inside(experiment: Experiment, first: Frame, theme: Theme) -> tuple[Card, .
                 figures.unit_heatmap(
                     first.channels[channel],
                     kind="signed",
-                    limit=1.0 if bounded else _limit(first.channels[channel]),
+                    limit=1.0 if bounded else _limit(first.channels[channel], 2.0 if cell.gates else 1.0),
                     name=STATES.get(state, f"state {state}"),
                     symbol=f"{cell.symbols[state]}_t",
                     channel=channel,
@@ -235,8 +234,8 @@ def _inside(experiment: Experiment, first: Frame, theme: Theme) -> tuple[Card, .
     return tuple(replace(card, figure=marked(experiment, card.figure, theme)) for card in cards)
 
 
-def _limit(values: np.ndarray) -> float:
+def _limit(values: np.ndarray, at_least: float = 1.0) -> float:
     """Where the colours of an unconfined quantity end: what the untrained network has, rounded up."""
     largest = float(np.nanmax(np.abs(values.astype(np.float64)), initial=0.0))
     decade = 10.0 ** math.floor(math.log10(largest)) if largest > 0 else 1.0
-    return max(SMALLEST_LIMIT, next(step * decade for step in (1, 2, 5, 10) if step * decade >= largest * 0.999))
+    return max(at_least, next(step * decade for step in (1, 2, 5, 10) if step * decade >= largest * 0.999))
