@@ -49,7 +49,7 @@ def test_a_hostile_link_shows_sentences_and_harms_nothing(page, app_server):
     expect(page.get_by_text("Got '<script>alert(1)</script>")).to_be_visible()
     expect(page.get_by_text("Got '**b** $x$'.")).to_be_visible()
     expect(
-        page.get_by_text(re.compile("length`? must be a whole number between 4 and 1000. Got 'abc'"))
+        page.get_by_text(re.compile("length`? must be a whole number between 2 and 2000. Got 'abc'"))
     ).to_be_visible()
     assert attack not in page.evaluate("location.href")
     assert screen.query["hidden_size"] == "256"
