@@ -64,6 +64,7 @@ class Trace:
 
     Attributes:
         experiment, step: which network this was.
+        parameters: (P,) float32, the weights of that network, as in `Checkpoint`.
         inputs: (T, B, I).
         targets: the task's targets, see `rnnviz.tasks.Batch`.
         lengths: (B,) true lengths; None where every sequence has all T steps.
@@ -79,6 +80,7 @@ class Trace:
 
     experiment: Experiment
     step: int
+    parameters: np.ndarray
     inputs: np.ndarray
     targets: np.ndarray
     lengths: np.ndarray | None
@@ -149,6 +151,7 @@ def trace(
     return Trace(
         experiment=experiment,
         step=checkpoint.step,
+        parameters=checkpoint.parameters,
         inputs=np.asarray(batch.inputs, np.float64),
         targets=batch.targets,
         lengths=batch.lengths,

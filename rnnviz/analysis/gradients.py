@@ -11,7 +11,6 @@ from rnnviz.arithmetic import one_thread
 from rnnviz.cells import CELLS
 from rnnviz.errors import RnnvizError
 from rnnviz.tracing import Trace
-from rnnviz.training import Checkpoint
 
 SHARES_BOUND = 1024  # MiB of gradients `step_gradients` may return
 
@@ -76,7 +75,6 @@ def step_shares(
     *,
     layer: int = -1,
     reverse: bool = False,
-    checkpoint: Checkpoint | None = None,
 ) -> StepShares:
     """The share of each time step in dL/dW, after RNNbow (Cashman et al. 2018), signed.
 
@@ -85,13 +83,12 @@ def step_shares(
         of: the recurrent or the input weights.
         layer: which layer, from the bottom; negative counts from the top.
         reverse: its partner that reads backwards.
-        checkpoint: only for the input weights of an upper layer behind layer normalisation in a trained network.
 
     Raises:
         RnnvizError: if the cell has no such matrix.
     """
     B = trace.inputs.shape[1]
-    blocks = _pairs(trace, of, layer, reverse, checkpoint)
+    blocks = _pairs(trace, of, layer, reverse)
     total = np.concatenate([np.einsum("tbr,tbk->rk", *pair) for pair in blocks]) / B
     squared, inner = np.zeros(len(trace.inputs)), np.zeros(len(trace.inputs))
     for (said, read), rows in zip(blocks, np.split(total, len(blocks)), strict=True):
@@ -110,7 +107,6 @@ def step_gradients(
     *,
     layer: int = -1,
     reverse: bool = False,
-    checkpoint: Checkpoint | None = None,
 ) -> np.ndarray:
     """(T, R, K) every G_t in full; see `step_shares`, which needs far less memory.
 
@@ -121,7 +117,7 @@ def step_gradients(
         RnnvizError: if the cell has no such matrix, or they would need more than 1 GiB.
     """
     T, B, _ = trace.inputs.shape
-    blocks = _pairs(trace, of, layer, reverse, checkpoint)
+    blocks = _pairs(trace, of, layer, reverse)
     need = T * sum(said.shape[2] * read.shape[2] for said, read in blocks) * 8 / 2**20
     if need > SHARES_BOUND:
         raise RnnvizError(
@@ -130,9 +126,7 @@ def step_gradients(
     return np.concatenate([said.swapaxes(1, 2) @ read for said, read in blocks], 1) / B
 
 
-def _pairs(
-    trace: Trace, of: str, layer: int, reverse: bool, checkpoint: Checkpoint | None
-) -> list[tuple[np.ndarray, np.ndarray]]:
+def _pairs(trace: Trace, of: str, layer: int, reverse: bool) -> list[tuple[np.ndarray, np.ndarray]]:
     """For each block, (T, B, H) what flows back to its product with the matrix and (T, B, K) what the matrix read."""
     if of not in ("W_hh", "W_ih"):
         raise RnnvizError(f"`of` must be W_hh or W_ih. Got {of!r}.")
@@ -141,7 +135,7 @@ def _pairs(
     place, values = chosen_layer(trace, layer, reverse)
     within = inside(trace)[..., None]
     if of == "W_ih":
-        x = np.where(within, layer_inputs(trace, place, checkpoint), 0)
+        x = np.where(within, layer_inputs(trace, place), 0)
         return [(values.preactivation_grads[block], x) for block in cell.blocks]
     before = np.where(within, states_before(trace, values.states["h"], reverse), 0)
     reads, speaks = READS_THROUGH.get(cell.name, {}), SPEAKS_THROUGH.get(cell.name, {})

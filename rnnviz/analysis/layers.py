@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from rnnviz.cells import CELLS
 from rnnviz.errors import RnnvizError
 from rnnviz.model import between, views
 from rnnviz.tracing import LayerTrace, Trace
-from rnnviz.training import Checkpoint, start
 
 
 def inside(trace: Trace) -> np.ndarray:
@@ -52,33 +50,13 @@ def states_before(trace: Trace, values: np.ndarray, reverse: bool = False) -> np
     return before
 
 
-def parameters_of(trace: Trace, checkpoint: Checkpoint | None) -> Tensor:
-    """The flat weights, float64: those of the checkpoint, or at step 0 those that every run of the experiment starts from.
-
-    Raises:
-        RnnvizError: if the trace is of a trained network and nobody says which, or of another one than the checkpoint.
-    """
-    if checkpoint is None:
-        if trace.step:
-            raise RnnvizError(
-                f"A trace does not hold the weights of a trained network: give `checkpoint` as well. Got step {trace.step}."
-            )
-        checkpoint = start(trace.experiment)
-    elif (checkpoint.experiment, checkpoint.step) != (trace.experiment, trace.step):
-        raise RnnvizError(
-            "`checkpoint` must be the one that was traced: same experiment, same step. "
-            f"Got step {checkpoint.step} beside a trace of step {trace.step}."
-        )
-    return torch.tensor(checkpoint.parameters).double()
-
-
-def layer_inputs(trace: Trace, place: int, checkpoint: Checkpoint | None = None) -> np.ndarray:
-    """(T, B, I) what layer `place` read. Layer normalisation lies between and has weights, so it needs the checkpoint."""
+def layer_inputs(trace: Trace, place: int) -> np.ndarray:
+    """(T, B, I) what layer `place` read."""
     experiment = trace.experiment
     x = torch.from_numpy(trace.inputs).transpose(1, 2)  # (T, I, B)
     if place == 0:
         return trace.inputs
-    weights = views(experiment, parameters_of(trace, checkpoint)) if experiment.layer_norm else {}
+    weights = views(experiment, torch.tensor(trace.parameters).double()) if experiment.layer_norm else {}
     for k, below in enumerate(trace.layers[:place]):
         halves = [below] if below.reverse is None else [below, below.reverse]
         y = torch.from_numpy(np.concatenate([half.states["h"] for half in halves], 2)).transpose(1, 2)

@@ -78,13 +78,6 @@ def test_a_matrix_that_is_not_there_or_does_not_fit_is_refused() -> None:
         step_shares(tr, "b")  # type: ignore[arg-type]
 
 
-def test_layer_normalisation_below_needs_the_weights() -> None:
-    checkpoint = random_checkpoint(Experiment(cell="gru", hidden_size=2, length=4, layers=2, layer_norm=True))
-    with pytest.raises(RnnvizError, match="give `checkpoint`"):
-        step_shares(trace(checkpoint), "W_ih")
-    assert step_shares(trace(checkpoint), "W_hh").total.shape == (6, 2)
-
-
 # Norms
 
 

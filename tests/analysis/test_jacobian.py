@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,7 +17,7 @@ def test_each_column_is_a_finite_difference_of_the_printed_equations(cell: str, 
     checkpoint = random_checkpoint(experiment)
     tr, carried = trace(checkpoint), CELLS[cell].carried
     own = {k.removeprefix("0."): v.astype(float) for k, v in checkpoint.weights.items() if k.startswith("0.")}
-    equations, J = Equations(CELLS[cell], own, activation), jacobians(tr, checkpoint)
+    equations, J = Equations(CELLS[cell], own, activation), jacobians(tr)
     for t, b in [(1, 0), (4, 3), (7, 1)]:
         before = np.concatenate([tr.states[name][t - 1, b] for name in carried])
 
@@ -43,7 +41,7 @@ def test_every_layer_and_direction_of_any_network_has_them_and_the_padding_none(
     T, B, _ = tr.inputs.shape
     for layer in range(-tr.experiment.layers, tr.experiment.layers):
         for reverse in (False, True)[: 1 + tr.experiment.bidirectional]:
-            J = jacobians(tr, checkpoint, layer=layer, reverse=reverse)
+            J = jacobians(tr, layer=layer, reverse=reverse)
             assert J.shape == (T, B, n, n)
             np.testing.assert_array_equal(np.isfinite(J).all((2, 3)), inside(tr))
             assert np.isnan(J[~inside(tr)]).all()
@@ -76,19 +74,6 @@ def test_an_orthogonal_linear_network_neither_stretches_nor_shrinks_anything() -
     Q, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(16, 16)))
     dynamics = Dynamics.of_cell("rnn", {"W_hh": Q, "W_ih": np.ones((16, 1)), "b": np.zeros(16)}, "linear")
     np.testing.assert_allclose(singular_values(dynamics.jacobians(np.ones((5, 2, 1)))), 1, rtol=1e-13)
-
-
-def test_whose_weights_they_are_must_be_known_and_right() -> None:
-    checkpoint = random_checkpoint(Experiment(cell="rnn", hidden_size=3, length=6))
-    tr = trace(checkpoint)
-    with pytest.raises(RnnvizError, match="give `checkpoint`"):
-        jacobians(tr)
-    with pytest.raises(RnnvizError, match="Got step 0 beside a trace of step 1"):
-        jacobians(tr, replace(checkpoint, step=0))
-    with pytest.raises(RnnvizError, match="must be those of the traced network"):
-        jacobians(tr, replace(checkpoint, parameters=checkpoint.parameters * 2))
-    with pytest.raises(RnnvizError, match="must be those of the traced network"):
-        jacobians(trace(replace(checkpoint, step=0)))  # not what this experiment starts from
 
 
 def test_more_than_fits_or_a_layer_that_is_not_there_is_refused() -> None:

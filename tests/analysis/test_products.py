@@ -42,7 +42,7 @@ def test_a_product_is_the_derivative_of_the_whole_chain(cell: str) -> None:
 def test_the_gradient_of_the_loss_travels_back_by_them(cell: str, task: str) -> None:
     checkpoint = random_checkpoint(Experiment(cell=cell, task=task, hidden_size=3, layers=2))
     tr = trace(checkpoint)
-    P = whole(jacobian_products(jacobians(tr, checkpoint), tr.lengths))  # (T + 1, B, n, n)
+    P = whole(jacobian_products(jacobians(tr), tr.lengths))  # (T + 1, B, n, n)
     ends = np.full(P.shape[1], len(P) - 1) if tr.lengths is None else tr.lengths
     for b, end in enumerate(ends):
         at_end = tr.state_grads["h"][end - 1, b]  # only h is read out
