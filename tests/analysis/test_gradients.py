@@ -33,7 +33,7 @@ def test_the_steps_gradients_sum_to_the_gradient(cell: str, task: str) -> None:
         for reverse in (False, True):
             for of in ("W_hh", "W_ih"):
                 G = wanted[f"{layer}{'_reverse' * reverse}.{of}"]
-                which = {"layer": layer, "reverse": reverse, "checkpoint": checkpoint}
+                which = {"layer": layer, "reverse": reverse}
                 parts, found = step_gradients(tr, of, **which), step_shares(tr, of, **which)
                 np.testing.assert_allclose(parts.sum(0), G, **EXACT)
                 np.testing.assert_allclose(found.total, G, **EXACT)
