@@ -198,7 +198,8 @@ def test_everything_is_time_major_and_double_in_every_layer_and_direction(
 @given(networks(), st.integers(0, 20))
 def test_a_trace_of_the_probe_is_the_plain_network_on_it(experiment: Experiment, seed: int) -> None:
     experiment = experiment.amend(length=TASKS[experiment.task].shortest, **_narrow(experiment.task))
-    checkpoint = replace(start(experiment), parameters=random_parameters(experiment, seed).float().numpy())
+    weights = random_parameters(experiment, seed, spread=0.4).float()  # so that no linear network explodes
+    checkpoint = replace(start(experiment), parameters=weights.numpy())
     tr = trace(checkpoint)
     batch = Batch(tr.inputs, tr.targets, tr.lengths, None)
     if TASKS[experiment.task].answers == "every":
@@ -228,7 +229,8 @@ def _same_in_real_time(pairs: list[tuple[str, LayerTrace]], sample: Any, b: int)
             for state, value in step.state.items():
                 np.testing.assert_allclose(layer.states[state][t, b], value[0].detach(), **CLOSE)
                 wanted = np.zeros(value.shape[1]) if value.grad is None else value.grad[0].numpy()
-                np.testing.assert_allclose(layer.state_grads[state][t, b], wanted, **CLOSE)
+                largest = max(1.0, np.abs(layer.state_grads[state]).max())
+                np.testing.assert_allclose(layer.state_grads[state][t, b], wanted, rtol=1e-10, atol=1e-10 * largest)
             for gate, value in step.gates.items():
                 np.testing.assert_allclose(layer.gates[gate][t, b], value[0].detach(), **CLOSE)
         for grads in (layer.state_grads, layer.preactivation_grads, layer.gate_grads):
