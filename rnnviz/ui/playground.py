@@ -12,7 +12,7 @@ from rnnviz.figures import Theme, legend_html, palette
 from rnnviz.runs import LiveRun, Snapshot
 from rnnviz.ui import session
 from rnnviz.ui.pictures import extent, readouts, sections
-from rnnviz.ui.stage import Resync, Status, feed, frames_to_send, pack_feed, stage
+from rnnviz.ui.stage import Readout, Resync, Status, feed, frames_to_send, pack_feed, stage
 
 POLL_TRAINING, POLL_RESTING = 0.15, 1.0  # seconds
 SAFE_CLIP = 1.0
@@ -90,7 +90,6 @@ def transport(run: LiveRun, snapshot: Snapshot) -> None:
             help="Other initial weights, other examples: does what you saw depend on luck?",
         )  # fmt: skip
         _share(run)
-        st.caption(session.particulars(run.experiment), help=session.PARTICULARS_HELP)
 
 
 def _new_seed() -> None:
@@ -159,6 +158,7 @@ def pictures(run: LiveRun, snapshot: Snapshot) -> None:
         },
         budget=snapshot.experiment.steps,
         key="stage",
+        note=Readout("particulars", (session.particulars(snapshot.experiment),), session.PARTICULARS_HELP),
     )
     st.html(legend_html(theme()))
 

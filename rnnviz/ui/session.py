@@ -108,9 +108,9 @@ def explanation(experiment: Experiment) -> str:
 
 
 PARTICULARS_HELP = (
-    "ρ, the spectral radius: the largest absolute eigenvalue of a recurrent matrix, what multiplying by it again and again "
-    "does in the long run. σ₁, its spectral norm: the most that one multiplication can stretch a vector. A range spans the "
-    "gates."
+    "Measured from the initial weights. ρ, the spectral radius: the largest absolute eigenvalue of a recurrent matrix, what "
+    "multiplying by it again and again does in the long run. σ₁, its spectral norm: the most that one multiplication can "
+    "stretch a vector. A range spans the gates and layers."
 )
 
 
@@ -121,16 +121,15 @@ def particulars(experiment: Experiment) -> str:
     first = start(experiment)
     blocks = np.concatenate([first.weights[f"{k}.W_hh"].reshape(-1, H, H) for k in range(experiment.layers)])
     rho, sigma = [spectral_radius(W) for W in blocks], [spectral_norm(W) for W in blocks]
-    many = "matrix" if len(blocks) == 1 else "matrices"
     said = [
         f"{len(first.parameters):,} parameters".replace(",", " "),
-        f"at the start: recurrent {many} ρ = {_range(rho)}, σ₁ = {_range(sigma)}",
+        f"at the start ρ = {_range(rho)}, σ₁ = {_range(sigma)}",
     ]
     if cell.bias_field:
         field, block = cell.bias_field
         row = cell.blocks.index(block) * H
         bias = np.mean([first.weights[f"{k}.b"][row : row + H] for k in range(experiment.layers)])
-        said.append(f"mean {field.replace('_', ' ')} = {bias:.3g}")
+        said[-1] += f", mean {field.replace('_', ' ')} = {bias:.3g}"
     return " · ".join(said)
 
 

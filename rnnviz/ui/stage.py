@@ -130,6 +130,7 @@ def stage(
     theme: Mapping[str, str],
     budget: int,
     key: str,
+    note: Readout | None = None,
     words: Mapping[str, str] | None = None,
     on_rewind: Callable[[int], None] | None = None,
 ) -> None:
@@ -137,8 +138,9 @@ def stage(
 
     `theme` maps CSS variables (`--rnnviz-ink`, `-muted`, `-hairline`, `-paper`, `-accent`, `-warning`, `-success`) to
     colours. The figures are taken to be drawn for `st.context.theme.type`; when the page turns out to have another
-    theme, the script is run again. `budget` is the number of training steps the run may take, `words` overrides entries
-    of `WORDS`. With `on_rewind` the scrubber offers to go on training from the step shown, and calls it with that step.
+    theme, the script is run again. `budget` is the number of training steps the run may take, `note` what stands small
+    beside the status sentence, `words` overrides entries of `WORDS`. With `on_rewind` the scrubber offers to go on
+    training from the step shown, and calls it with that step.
     """
     said = {**WORDS, **(words or {})}
     data = {
@@ -148,6 +150,7 @@ def stage(
             for section in sections
         ],
         "readouts": [asdict(readout) for readout in readouts],
+        "note": asdict(note) if note else None,
         "theme": dict(theme),
         "scheme": st.context.theme.type,
         "budget": budget,

@@ -33,6 +33,19 @@ def test_the_page_is_drawn_and_ready_to_train_before_anything_is_pressed(page, a
     screen.until("() => [...rnnviz.pictures.values()].every((p) => p.drawn || !p.visible)")
 
 
+def test_the_first_screen_holds_the_lesson_untrained_and_while_training(page, app_server):
+    screen = Screen(page).open(app_server.url, steps=50_000)
+    lowest = """() => ["loss", "says", "history", "gradient"]
+      .map((key) => rnnviz.pictures.get(key).root.querySelector(".rnnviz-look").getBoundingClientRect().bottom)"""
+    bar = "document.querySelector('.rnnviz-scrubber').getBoundingClientRect().top"
+    untrained = page.evaluate(lowest)
+    assert max(untrained) <= page.evaluate(bar)
+    screen.train()
+    screen.reach(200)
+    assert page.evaluate(lowest) == untrained, "nothing moves when training starts"
+    screen.press("Pause")
+
+
 def test_a_dark_system_gets_a_dark_page_and_pictures_follow_when_the_theme_changes(new_page, app_server):
     screen = Screen(new_page(color_scheme="dark")).open(app_server.url, hidden_size=8)
     page = screen.page

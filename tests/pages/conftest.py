@@ -66,6 +66,11 @@ class Visit:
         return json.loads(self._component("stage").json)
 
     @property
+    def note(self) -> str:
+        """What this run's network is said to start with."""
+        return "".join(self.stage["note"]["parts"])
+
+    @property
     def message(self) -> dict[str, Any]:
         """The header of what the browser is told about the run."""
         payload = self._component("feed").bytes

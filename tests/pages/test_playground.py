@@ -51,7 +51,7 @@ def test_the_spectral_radius_is_asked_for_where_it_is_what_the_weights_start_fro
     assert seen.controls["spectral_radius"].value == seen.run.experiment.spectral_radius
     seen.set("spectral_radius", 1.2)
     assert seen.run.experiment.spectral_radius == 1.2
-    assert "ρ = 1.2" in seen.words
+    assert "ρ = 1.2" in seen.note
     seen.set("initialisation", "orthogonal")
     assert "spectral_radius" not in seen.controls
 
@@ -124,10 +124,10 @@ def test_an_untrained_run_is_replaced_without_a_word(visit):
 
 def test_a_new_seed_is_another_network(visit):
     seen = visit(**SMALL, seed=7)
-    first = seen.words
+    first = seen.note
     seen.press("New seed")
     assert seen.run.experiment.seed != 7
-    assert seen.words != first, "its weights are others, and what was measured of them"
+    assert seen.note != first, "its weights are others, and what was measured of them"
 
 
 def test_a_combination_that_is_too_large_is_refused_with_its_sentence_and_keeps_the_run(visit):
@@ -269,6 +269,14 @@ def test_the_links_to_share_open_what_they_say(visit):
     assert again.run is not seen.run
     assert again.run.experiment == seen.run.experiment
     assert visit(**dict(pair.split("=") for pair in live.split("?")[1].split("&"))).run is seen.run
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_run_is_labelled_with_what_its_weights_start_from(visit, cell):
+    seen = visit(cell=cell, **SMALL)
+    assert all(word in seen.note for word in ("parameters", "ρ = ", "σ₁ = "))
+    assert ("mean forget bias = " in seen.note) == (cell == "lstm")
+    assert "spectral radius" in seen.stage["note"]["help"]
 
 
 def test_nothing_is_sent_while_nothing_has_changed(visit):

@@ -27,7 +27,9 @@ export class Strip {
     this.fill = this.bar.appendChild(element("i"));
     this.speed = top.appendChild(element("span", "rnnviz-speed"));
     this.items = this.root.appendChild(element("div", "rnnviz-readouts"));
-    this.sentence = this.root.appendChild(element("p", "rnnviz-sentence"));
+    const foot = this.root.appendChild(element("div", "rnnviz-strip-foot"));
+    this.sentence = foot.appendChild(element("p", "rnnviz-sentence"));
+    this.note = foot.appendChild(element("div", "rnnviz-note"));
     this.status.setAttribute("role", "status");
     this.bar.setAttribute("role", "progressbar");
     this.element = element;
@@ -36,28 +38,29 @@ export class Strip {
   update(data) {
     this.budget = data.budget;
     this.words = data.words;
-    const identity = JSON.stringify(data.readouts);
+    const identity = JSON.stringify([data.readouts, data.note]);
     if (identity === this.identity) return;
     this.identity = identity;
     this.slots = [];
-    this.items.replaceChildren(
-      ...data.readouts.map((readout) => {
-        const item = this.element("span", "rnnviz-readout");
-        if (readout.help) {
-          item.dataset.help = readout.help;
-          item.tabIndex = 0;
-          item.setAttribute("aria-description", readout.help);
-        }
-        item.dataset.key = readout.key;
-        for (const part of readout.parts) {
-          const isText = typeof part === "string";
-          const span = item.appendChild(this.element("span", "", isText ? part : "–"));
-          if (!isText) span.className = `rnnviz-value rnnviz-value-${part.format}`;
-          if (!isText) this.slots.push([span, part]);
-        }
-        return item;
-      }),
-    );
+    this.items.replaceChildren(...data.readouts.map((readout) => this.#item(readout)));
+    this.note.replaceChildren(...(data.note ? [this.#item(data.note)] : []));
+  }
+
+  #item(readout) {
+    const item = this.element("span", "rnnviz-readout");
+    if (readout.help) {
+      item.dataset.help = readout.help;
+      item.tabIndex = 0;
+      item.setAttribute("aria-description", readout.help);
+    }
+    item.dataset.key = readout.key;
+    for (const part of readout.parts) {
+      const isText = typeof part === "string";
+      const span = item.appendChild(this.element("span", "", isText ? part : "–"));
+      if (!isText) span.className = `rnnviz-value rnnviz-value-${part.format}`;
+      if (!isText) this.slots.push([span, part]);
+    }
+    return item;
   }
 
   render(store, frame) {
