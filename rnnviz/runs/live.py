@@ -32,7 +32,8 @@ class Snapshot:
         id: of the run.
         revision: grows with every change of the run.
         epoch: grows with every rewind; `epoch_from` is the training step the last one went back to.
-        status: "ready", "training", "paused", "finished", "diverged" or "failed".
+        status: "ready", "training", "pausing" (paused, but a slice is still being computed), "paused", "finished",
+            "diverged" or "failed".
         sentence: what there is to say about the status, may be empty.
         experiment: with the learning rate, clipping and budget now in force.
         step: training steps done.
@@ -232,6 +233,8 @@ class LiveRun:
             return "training"
         if self._left() <= 0:
             return "finished"
+        if self._turn is not None:
+            return "pausing"
         return "paused" if self._checkpoint.step else "ready"
 
     def _speed(self) -> float:

@@ -26,7 +26,7 @@ def theme() -> Theme:
 
 def notices() -> None:
     """What could not be honoured, and where the run before this one went."""
-    for sentence in st.session_state.pop("notices", []):
+    for sentence in st.session_state.notices:
         # As plain text: the sentence may quote what a hostile link carried.
         st.warning(_literal(sentence.replace("`", "")), icon=":material/info:")
     if "replaced" in st.session_state:
@@ -41,6 +41,7 @@ def _literal(text: str) -> str:
 
 
 def _back(old: LiveRun) -> None:
+    session.heard()
     session.watch(old)
     st.session_state.pop("replaced", None)
 
@@ -52,8 +53,6 @@ def transport(run: LiveRun, snapshot: Snapshot) -> None:
         "finished": "The step budget is used up: rewind, or raise the budget in the sidebar.",
         "diverged": "This run diverged: go back with the button below, or rewind.",
     }.get(snapshot.status)
-    # Clicks steer the run that is current when they arrive: the click just before may have replaced the one drawn here.
-    current = session.current_run
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if training:
             st.button(
@@ -61,7 +60,8 @@ def transport(run: LiveRun, snapshot: Snapshot) -> None:
                 key="pause",
                 type="primary",
                 icon=":material/pause:",
-                on_click=lambda: current().pause(),
+                on_click=session.steer,
+                args=(LiveRun.pause,),
                 width=120,
             )
         else:
@@ -70,18 +70,19 @@ def transport(run: LiveRun, snapshot: Snapshot) -> None:
                 key="train",
                 type="primary",
                 icon=":material/play_arrow:",
-                on_click=lambda: current().play(),
+                on_click=session.steer,
+                args=(LiveRun.play,),
                 disabled=over is not None,
                 help=over,
                 width=120,
             )
         st.button(
-            "Step", key="step", icon=":material/skip_next:", on_click=lambda: current().step_once(),
+            "Step", key="step", icon=":material/skip_next:", on_click=session.steer, args=(LiveRun.step_once,),
             disabled=training or over is not None,
             help="Train exactly one step.",
         )  # fmt: skip
         st.button(
-            "Rewind", key="rewind", icon=":material/replay:", on_click=lambda: current().rewind(),
+            "Rewind", key="rewind", icon=":material/replay:", on_click=session.steer, args=(LiveRun.rewind,),
             disabled=snapshot.status == "ready",
             help="Back to step 0 with the same initial weights and the same examples.",
         )  # fmt: skip
@@ -137,6 +138,7 @@ def _rescue(experiment: Experiment) -> tuple[str, dict[str, float]]:
 
 
 def _change_and_rewind(run: LiveRun, change: dict[str, float], target: int) -> None:
+    session.heard()
     run.amend(**change)
     run.rewind(target)
 
@@ -171,7 +173,7 @@ def live_feed(run: LiveRun, shown: Snapshot) -> None:
 
     said = _said(shown)  # not the snapshot itself: its frames would stay in memory
 
-    @st.fragment(run_every=POLL_TRAINING if shown.status == "training" else POLL_RESTING)
+    @st.fragment(run_every=POLL_TRAINING if shown.status in ("training", "pausing") else POLL_RESTING)
     def poll() -> None:
         snapshot = run.poll()
         if _said(snapshot) != said:
@@ -242,5 +244,7 @@ def _status(snapshot: Snapshot) -> Status:
         return Status(
             "finished", "budget used up", "Not solved in this budget: rewind, or raise it under more settings."
         )
+    if snapshot.status == "pausing":
+        return Status("paused", "pausing…")
     words = {"ready": "Untrained: press Train.", "training": "", "paused": ""}
     return Status(snapshot.status, "", words[snapshot.status])  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -37,6 +38,7 @@ def current_run() -> LiveRun:
         notices.append(
             "That run is no longer on this server. This one starts afresh, with the settings the link names."
         )
+    notices += [_idle(name, wanted) for name in query if name in SETTINGS and not SETTINGS[name].applies(wanted)]
     notices += [
         f"{name} is no setting of an experiment; ignored."
         for name in query
@@ -47,6 +49,30 @@ def current_run() -> LiveRun:
     watch(run)
     st.session_state.address = query
     return run
+
+
+def _idle(name: str, experiment: Experiment) -> str:
+    """Why a field a link names does nothing: the chosen settings of which any other would give it a meaning."""
+    why = [
+        f"`{other}` is {getattr(experiment, other)}"
+        for other, setting in SETTINGS.items()
+        if any(SETTINGS[name].applies(experiment.model_copy(update={other: c})) for c in setting.choices or ())
+    ]
+    return f"`{name}` has no effect while {' and '.join(why) or 'the other settings are as they are'}."
+
+
+def steer(act: Callable[..., None], *args: Any) -> None:
+    """Let a visitor's click act on the run that is current when it arrives: the click before may have replaced it."""
+    heard()
+    act(current_run(), *args)
+
+
+def heard() -> None:
+    """The visitor goes on: what could not be honoured before has been read. Called first by everything they do.
+
+    Not by the script run that shows the sentences: that page may be thrown away half-drawn, when the run moves meanwhile.
+    """
+    st.session_state.notices = []
 
 
 def watch(run: LiveRun) -> None:
@@ -61,6 +87,7 @@ def change(**fields: Any) -> None:
 
     A change that breaks a rule is refused with its sentence and changes nothing.
     """
+    heard()
     run = current_run()
     try:
         wanted = run.experiment.amend(**fields)
@@ -76,7 +103,6 @@ def change(**fields: Any) -> None:
 def _replace(old: LiveRun, wanted: Experiment, differs: set[str]) -> None:
     step = old.poll().step
     watch(registry().create(wanted))
-    st.session_state.notices = []
     if step:
         what = ", ".join(SETTINGS[name].label.lower() for name in SETTINGS if name in differs)
         st.session_state.replaced = (what, step, old)

@@ -2,12 +2,14 @@
 
 import itertools
 import re
+import threading
 
 import pytest
 
 from rnnviz.cells import CELLS
 from rnnviz.experiment import SETTINGS, Experiment
 from rnnviz.figures import palette
+from rnnviz.runs import LiveRun, engine
 from rnnviz.tasks import TASKS
 
 SMALL = {"hidden_size": 8, "length": 10, "batch_size": 8}
@@ -138,8 +140,57 @@ def test_a_combination_that_is_too_large_is_refused_with_its_sentence_and_keeps_
     assert seen.controls["hidden_size"].value == 128, "the control takes the refused value back"
     assert "MiB" in plain(seen.at.warning[0].value)
     assert "256" in seen.at.warning[0].value
-    seen.look()
-    assert not seen.at.warning, "said once"
+    seen.press("Step")
+    assert not seen.at.warning, "said until the visitor goes on"
+
+
+def test_a_refusal_is_still_said_when_the_run_moves_while_the_page_is_drawn(visit, monkeypatch):
+    seen = visit(length=1000, hidden_size=128, cell="lstm")
+    drawn = []
+
+    def move(run, poll=LiveRun.poll):
+        snapshot = poll(run)
+        drawn.append(snapshot)
+        if len(drawn) == 1:
+            run.amend(learning_rate=0.02)  # another tab, between the page's own poll and its feed's
+        return snapshot
+
+    monkeypatch.setattr(LiveRun, "poll", move)
+    seen.set("hidden_size", 256)
+    assert len(drawn) > 2, "the page was thrown away and drawn again"
+    assert seen.controls["learning_rate"].value == 0.02
+    assert "MiB" in plain(seen.at.warning[0].value)
+    seen.set("learning_rate", 0.01)
+    assert not seen.at.warning
+
+
+def test_pausing_says_so_until_the_slice_is_done(visit, monkeypatch):
+    done = threading.Event()
+    monkeypatch.setattr(engine, "compute", lambda turn, compute=engine.compute: done.wait(60) and compute(turn))
+    seen = visit(**SMALL)
+    seen.press("Train")
+    seen.press("Pause")
+    assert seen.message["status"]["label"] == "pausing…"
+    assert seen.buttons == {"Train": True, "Step": True, "Rewind": True, "New seed": True}
+    done.set()
+    assert seen.until(lambda now: now.status == "paused").step > 0
+    assert seen.message["status"]["label"] == "paused"
+
+
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ({"cell": "rnn", "forget_bias": 3}, "forget_bias has no effect while cell is rnn."),
+        ({"cell": "gru", "activation": "relu"}, "activation has no effect while cell is gru."),
+        ({"task": "adding", "signal": "sine"}, "signal has no effect while task is adding."),
+        ({"spectral_radius": 1.2}, "spectral_radius has no effect while initialisation is default."),
+    ],
+)
+def test_a_link_with_a_field_that_does_nothing_here_is_told_so(visit, query, why):
+    seen = visit(**query)
+    assert [plain(warning.value) for warning in seen.at.warning] == [why]
+    again = visit(**dict(seen.at.query_params))
+    assert not again.at.warning, "the address the page writes has no such field"
 
 
 def test_a_link_to_something_too_large_opens_something_smaller_and_says_so(visit):

@@ -67,6 +67,7 @@ def test_pausing_changes_no_bit() -> None:
         while executor.waiting and run.poll().step < until - 1:
             executor.compute_one()
         run.pause()
+        assert run.poll().status == "pausing"
         executor.compute_all()  # the slice under way is taken, and none follows
         assert run.poll().step == until
         assert run.poll().status == ("paused" if until < 40 else "finished")

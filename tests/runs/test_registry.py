@@ -35,7 +35,7 @@ def test_runs_long_unseen_make_room_and_the_others_stay(clock: SimpleNamespace) 
     assert registry.find(old.id) is None
     assert registry.find(watched.id) is watched
     assert registry.find(new.id) is new
-    assert old.poll().status == "ready", "an evicted run is paused"
+    assert old.poll().status == "pausing", "an evicted run is paused, once its slice is done"
 
 
 def test_a_full_registry_gives_up_the_run_unseen_for_longest(
