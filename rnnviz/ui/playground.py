@@ -160,9 +160,16 @@ def pictures(run: LiveRun, snapshot: Snapshot) -> None:
         },
         budget=snapshot.experiment.steps,
         key="stage",
+        on_rewind=_rewind,
         note=Readout("particulars", (session.particulars(snapshot.experiment),), session.PARTICULARS_HELP),
     )
     st.html(legend_html(theme()))
+
+
+def _rewind(run_id: str, step: int) -> None:
+    # The run may have been replaced after the browser offered this.
+    if session.current_run().id == run_id:
+        session.steer(LiveRun.rewind, step)
 
 
 def live_feed(run: LiveRun, shown: Snapshot) -> None:
@@ -222,6 +229,7 @@ def _message(snapshot: Snapshot) -> bytes:
         epoch_from=snapshot.epoch_from,
         status=_status(snapshot),
         kept=[f.step for f in snapshot.frames],
+        rewindable=snapshot.rewindable_to,
         frames=new,
         series=snapshot.series,
         series_from=min(asked.series if asked else max(0, sent.series - RESENT_STEPS), snapshot.step),

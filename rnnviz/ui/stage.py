@@ -46,8 +46,10 @@ WORDS: Mapping[str, str] = {
     "live": "live",
     "live_help": "Follow the newest recorded step.",
     "play": "Play the recorded history",
-    "rewind": "continue from here",
-    "rewind_help": "Go back to the step shown and continue training from it. What was recorded after it is dropped.",
+    "rewind": "rewind to here",
+    "rewind_to": "rewind to",
+    "rewind_help": "Back to the newest kept checkpoint at or before the step shown, and wait there. What was recorded after "
+    "it is dropped.",
     "empty": "This picture appears as soon as the drawing library has loaded.",
 }
 
@@ -132,15 +134,15 @@ def stage(
     key: str,
     note: Readout | None = None,
     words: Mapping[str, str] | None = None,
-    on_rewind: Callable[[int], None] | None = None,
+    on_rewind: Callable[[str, int], None] | None = None,
 ) -> None:
     """Mount the stage, or bring it up to date in place.
 
     `theme` maps CSS variables (`--rnnviz-ink`, `-muted`, `-hairline`, `-paper`, `-accent`, `-warning`, `-success`) to
     colours. The figures are taken to be drawn for `st.context.theme.type`; when the page turns out to have another
     theme, the script is run again. `budget` is the number of training steps the run may take, `note` what stands small
-    beside the status sentence, `words` overrides entries of `WORDS`. With `on_rewind` the scrubber offers to go on
-    training from the step shown, and calls it with that step.
+    beside the status sentence, `words` overrides entries of `WORDS`. With `on_rewind` the scrubber offers to go
+    back to the newest `rewindable` step (see `pack_feed`) at or before the one shown, and calls it with run and step.
     """
     said = {**WORDS, **(words or {})}
     data = {
@@ -160,9 +162,9 @@ def stage(
     _serve()
 
     def rewound() -> None:
-        step = st.session_state[key].get("rewind")
-        if on_rewind is not None and step is not None:
-            on_rewind(int(step))
+        asked = st.session_state[key].get("rewind")
+        if on_rewind is not None and asked is not None:
+            on_rewind(str(asked["run"]), int(asked["step"]))
 
     _component("stage")(key=key, data=data, on_rewind_change=rewound, on_theme_change=lambda: None)
 
@@ -194,6 +196,7 @@ def pack_feed(
     values: Mapping[str, float] | None = None,
     epoch: int = 0,
     epoch_from: int = 0,
+    rewindable: Sequence[int] = (),
     answer: bool = False,
 ) -> bytes:
     """One message: what exists of a run, and some of it.
@@ -201,9 +204,9 @@ def pack_feed(
     `kept` lists the steps of all frames that exist, `frames` are those sent now. `series` are the whole per-step
     series, one value for each of the steps 1 … S; they are sent from index `series_from`. `revision` grows with every
     change of the run. A rewind raises `epoch` by one and sets `epoch_from` to the step it went back to: the browser
-    forgets what was recorded after it. `values` are scalars of the run as a whole for the readouts (`speed`, in
-    steps/s, is shown beside the progress bar). `answer` marks the reply to a resync. Raises `ValueError` for a dtype
-    the browser cannot read and for series of unequal length.
+    forgets what was recorded after it. `rewindable` lists, ascending, the steps one can go back to. `values` are scalars
+    of the run as a whole for the readouts (`speed`, in steps/s, is shown beside the progress bar). `answer` marks the
+    reply to a resync. Raises `ValueError` for a dtype the browser cannot read and for series of unequal length.
     """
     body = bytearray()
     lengths = {len(array) for array in series.values()}
@@ -218,6 +221,7 @@ def pack_feed(
         "answer": answer,
         "status": {"word": status.word, "label": status.label or status.word, "sentence": status.sentence},
         "kept": [int(step) for step in kept],
+        "rewindable": [int(step) for step in rewindable],
         "frames": [
             {
                 "step": int(frame.step),

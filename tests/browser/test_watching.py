@@ -152,6 +152,30 @@ def test_walking_back_through_training_happens_in_the_browser_alone(page, app_se
     assert screen.drawn == live
 
 
+def test_training_goes_on_from_an_earlier_step_the_scrubber_names(page, app_server):
+    screen = Screen(page).open(app_server.url, hidden_size=8, length=20)
+    offer = page.get_by_role("button", name="rewind to")
+    expect(offer).to_be_disabled()
+    screen.train()
+    screen.until("() => rnnviz.store.rewindable.length > 3 && rnnviz.store.steps.length > 12")
+    screen.pause()
+    before = screen.state
+    screen.scrubber.press("PageDown")
+    shown = screen.state["step"]
+    expect(offer).to_be_enabled()
+    target = int("".join(filter(str.isdigit, offer.inner_text())))
+    assert target == max(step for step in page.evaluate("rnnviz.store.rewindable") if step <= shown)
+    offer.click()
+    screen.until("(target) => rnnviz.store.newest === target", target)
+    now = screen.state
+    assert (now["step"], now["losses"], now["following"]) == (target, target, True)
+    assert now["steps"] == [*(step for step in before["steps"] if step < target), target]
+    expect(offer).to_be_disabled()
+    screen.train()
+    screen.reach(target + 5)
+    screen.press("Pause")
+
+
 def test_a_pinned_step_stays_while_training_goes_on(page, app_server):
     screen = Screen(page).open(app_server.url, hidden_size=8, length=20)
     screen.train()

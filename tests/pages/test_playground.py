@@ -11,6 +11,7 @@ from rnnviz.experiment import SETTINGS, Experiment
 from rnnviz.figures import palette
 from rnnviz.runs import LiveRun, engine
 from rnnviz.tasks import TASKS
+from rnnviz.ui import playground
 
 SMALL = {"hidden_size": 8, "length": 10, "batch_size": 8}
 EVERY = list(itertools.product(CELLS, TASKS))
@@ -299,6 +300,21 @@ def test_a_run_at_the_end_of_its_budget_says_so_and_goes_on_with_a_larger_one(vi
     seen.set("steps", 200)
     assert seen.buttons["Train"]
     assert seen.snapshot.step == 3
+
+
+def test_a_rewind_offered_for_a_run_that_was_replaced_meanwhile_touches_nothing(visit, monkeypatch):
+    seen = visit(**SMALL)
+    for step in (1, 2, 3):
+        seen.press("Step")
+        seen.until(lambda now, step=step: (now.status, now.step) == ("paused", step))
+    assert seen.message["rewindable"] == seen.snapshot.rewindable_to == [0, 1, 2, 3]
+    assert seen.stage["rewind"]
+    monkeypatch.setattr(playground.session, "current_run", lambda: seen.run)
+    monkeypatch.setattr(playground.session, "heard", lambda: None)
+    playground._rewind("another", 1)
+    assert seen.snapshot.step == 3
+    playground._rewind(seen.run.id, 2)
+    assert (seen.snapshot.step, seen.snapshot.status) == (2, "paused")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -257,6 +257,17 @@ def test_the_browser_notices_what_it_lacks_and_keeps_the_step_it_shows(node, tmp
     ]
 
 
+def test_a_rewind_leads_to_the_newest_checkpoint_at_or_before_the_step_shown(node, tmp_path: Path):
+    (tmp_path / "m").write_bytes(packed([moment(step) for step in (0, 5, 10, 15, 20)], rewindable=[0, 10, 20]))
+    targets = node(
+        STORE
+        + """const at = (step) => (store.scrub(step), store.rewindTarget());
+        console.log(JSON.stringify([store.rewindTarget(), ...[0, 5, 10, 15, 20].map(at)]));""",
+        str(tmp_path / "m"),
+    )
+    assert targets == [None, 0, 0, 10, 10, None], "following, or standing there already, leads nowhere"
+
+
 def test_channels_answer_feeds(node, tmp_path: Path):
     frames = [moment(0), moment(10)]
     long = {"loss": np.sin(np.arange(20_000, dtype=np.float32))}

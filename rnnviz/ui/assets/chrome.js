@@ -88,7 +88,7 @@ function write(target, text) {
 }
 
 export class Scrubber {
-  /** `store()` gives the store on stage; `onRewind(step)` asks to go on training from the step shown. */
+  /** `store()` gives the store on stage; `onRewind(step)` asks to go back to a checkpoint. */
   constructor(element, store, onRewind) {
     this.store = store;
     this.root = element("div", "rnnviz-scrubber");
@@ -108,7 +108,7 @@ export class Scrubber {
     this.slider.addEventListener("pointercancel", () => (this.dragging = false));
     this.live.addEventListener("click", () => this.#stop(store().follow()));
     this.play.addEventListener("click", () => this.#toggle());
-    this.rewind.addEventListener("click", () => onRewind(store().shown()?.step ?? 0));
+    this.rewind.addEventListener("click", () => this.#stop(onRewind(this.target)));
   }
 
   update(data) {
@@ -118,7 +118,6 @@ export class Scrubber {
     this.play.setAttribute("aria-label", data.words.play);
     this.live.textContent = data.words.live;
     this.live.title = data.words.live_help;
-    this.rewind.textContent = data.words.rewind;
     this.rewind.title = data.words.rewind_help;
     this.rewindable = data.rewind;
   }
@@ -139,7 +138,10 @@ export class Scrubber {
     this.slider.disabled = this.play.disabled = store.steps.length < 2;
     this.live.setAttribute("aria-pressed", String(store.following));
     this.rewind.hidden = !this.rewindable;
-    this.rewind.disabled = store.following || step === store.newest;
+    this.target = store.rewindTarget(); // what the button says is where it leads, whatever arrives before the click
+    const there = `${this.words.rewind_to} ${format(this.target, "count")}`;
+    write(this.rewind, this.target == null ? this.words.rewind : there);
+    this.rewind.disabled = this.target == null;
   }
 
   #key(event) {

@@ -46,7 +46,11 @@ class Stage {
     this.root = element("div", "rnnviz");
     this.strip = new chrome.Strip(element);
     this.body = element("div", "rnnviz-body");
-    this.scrubber = new chrome.Scrubber(element, () => this.store, (step) => this.send("rewind", step));
+    this.scrubber = new chrome.Scrubber(
+      element,
+      () => this.store,
+      (step) => this.send("rewind", { run: this.store.run, step }),
+    );
     this.root.append(this.strip.root, this.body, this.scrubber.root);
     this.pictures = new Map();
     this.updates = 0;

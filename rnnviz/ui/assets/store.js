@@ -25,6 +25,7 @@ export class Store {
   forget() {
     this.frames = new Map(); // step -> {step, scalars, channels}
     this.kept = []; // the steps the server has
+    this.rewindable = []; // the steps of its checkpoints
     this.steps = []; // those of them that are here, ascending
     this.series = new Map(); // name -> {values, length}
     this.seriesLength = 0;
@@ -56,6 +57,7 @@ export class Store {
     if (news) {
       this.revision = message.revision;
       this.kept = message.kept;
+      this.rewindable = message.rewindable;
       this.status = message.status;
       this.values = message.values;
       this.serverLength = message.series.length;
@@ -112,6 +114,13 @@ export class Store {
   shown() {
     const step = this.following ? this.newest : this.steps[nearest(this.steps, this.pinned)];
     return step == null ? null : this.frames.get(step);
+  }
+
+  /** Where a rewind from the step shown leads: the newest checkpoint at or before it; null where that goes nowhere. */
+  rewindTarget() {
+    const step = this.following ? null : this.shown()?.step;
+    const target = this.rewindable.findLast((checkpoint) => checkpoint <= step);
+    return step == null || target == null || target >= this.newest ? null : target;
   }
 
   scrub(step) {
