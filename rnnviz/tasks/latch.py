@@ -25,7 +25,8 @@ def sample(rng: np.random.Generator, batch_size: int, setup: Setup) -> Batch:
 
 def describe(inputs: np.ndarray, target: np.ndarray) -> str:
     """Such as "+1, then 36 steps of noise → +1"."""
-    return f"{LATCH.output_names[int(inputs[0, 0] > 0)]}, then {len(inputs) - 1} steps of noise → {LATCH.output_names[int(target)]}"
+    first, answer = LATCH.output_names[int(inputs[0, 0] > 0)], LATCH.output_names[int(target)]
+    return f"{first}, then {len(inputs) - 1} steps of noise → {answer}"
 
 
 LATCH = Task(
