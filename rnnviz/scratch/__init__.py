@@ -6,7 +6,6 @@ so that the tests can run them and find the app's own numbers.
 
 from rnnviz.scratch.examples import companions
 from rnnviz.scratch.keras_program import keras_program
-
 from rnnviz.scratch.numbers import Numbers, numbers, numbers_file
 from rnnviz.scratch.numpy_program import numpy_program
 from rnnviz.scratch.refusals import refusal

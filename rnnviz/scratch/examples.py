@@ -21,6 +21,10 @@ def companions(experiment: Experiment) -> dict[str, str]:
     return {file.name: file.read_text("utf-8")} if f'"{file.name}"' in generator(experiment.task) else {}
 
 
+def _literal(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
 @lru_cache(maxsize=64)
 def generator(task: str) -> str:
     """The source of the task's `sample` and of everything in its file that this uses, in the order of the file."""
@@ -75,7 +79,7 @@ def shape_of(experiment: Experiment) -> Batch:
 def examples_section(experiment: Experiment) -> str:
     """Defines `stream` and `batch`."""
     task, setup = TASKS[experiment.task], experiment.setup
-    options = "".join(f", {name}={getattr(setup, name)!r}" for name in task.options)
+    options = "".join(f", {name}={_literal(getattr(setup, name))}" for name in task.options)
     return f'''\
 # ---- The examples: this task's generator, as the app has it ----
 

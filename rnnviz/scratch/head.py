@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from textwrap import wrap
 
 from rnnviz.cells import CELLS
 from rnnviz.experiment import Experiment
@@ -24,6 +25,7 @@ IMPORTS = {
 
 
 def title(experiment: Experiment) -> str:
+    """What the program does, in one line."""
     return f"{CELLS[experiment.cell].title} learns to {TASKS[experiment.task].verb}"
 
 
@@ -34,7 +36,7 @@ def program(experiment: Experiment, how: str, notes: Sequence[str], imports: Seq
         experiment: the one it is written for.
         how: a sentence on what it is made of.
         notes: further lines for its beginning.
-        imports: of the library it uses, below numpy's.
+        imports: of the library it uses.
         sections: its own, after the examples and the initial weights.
     """
     body = "\n\n".join(
@@ -45,7 +47,7 @@ def program(experiment: Experiment, how: str, notes: Sequence[str], imports: Seq
     blocks = [
         "from __future__ import annotations",
         "\n".join(sorted(standard)),
-        "\n".join(["import numpy as np", *imports]),
+        "\n".join(sorted(["import numpy as np", *imports], key=lambda line: (line.startswith("from"), line))),
     ]
     body = re.sub(r"\n+(?=(def |class |@|# ----|if __name__))", "\n\n\n", body)
     body = re.sub(r"^(@.*)\n+(?=def )", r"\1\n", body, flags=re.MULTILINE)
@@ -53,11 +55,11 @@ def program(experiment: Experiment, how: str, notes: Sequence[str], imports: Seq
 
 
 def _docstring(experiment: Experiment, how: str, notes: Sequence[str]) -> str:
-    asked = "&".join(f"{name}={value}" for name, value in experiment.to_query().items())
+    asked = ", ".join(f"{name} = {value}" for name, value in experiment.to_query().items())
     lines = [
         f"{title(experiment)}. {how}",
         "",
-        f"Written by rnnviz for exactly one experiment: {asked}",
+        *wrap(f"Written by rnnviz for exactly one experiment: {asked}.", 116),
         "It draws the app's own initial weights and examples.",
         *notes,
     ]

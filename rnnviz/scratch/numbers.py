@@ -72,5 +72,5 @@ def numbers_file(experiment: Experiment) -> bytes:
         arrays |= {"loss": np.array(found.loss)}
         arrays |= {f"gradient {name}": value for name, value in found.gradients.items()}
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()

@@ -114,7 +114,8 @@ LSTM_PEEPHOLE = NumpyCell(
     forward="""\
 a = x[t] @ W_ih.T + h[t] @ W_hh.T + b  # (B, 4H), the four blocks side by side
 a_i, a_f, a_g, a_o = np.split(a, 4, axis=1)  # (B, H) each
-i[t], f[t], g[t] = sigmoid(a_i + p_i * c[t]), sigmoid(a_f + p_f * c[t]), np.tanh(a_g)  # two gates see the old cell
+i[t], f[t] = sigmoid(a_i + p_i * c[t]), sigmoid(a_f + p_f * c[t])  # two gates see the old cell
+g[t] = np.tanh(a_g)
 c[t + 1] = f[t] * c[t] + i[t] * g[t]  # the memory: kept by f, added to by i, never squashed
 o[t] = sigmoid(a_o + p_o * c[t + 1])  # and one the new cell
 h[t + 1] = o[t] * np.tanh(c[t + 1])

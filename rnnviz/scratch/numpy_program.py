@@ -114,7 +114,7 @@ def _recurrence(experiment: Experiment) -> str:
 
 
 def back(w, x, h, tape, direct):
-    """Backpropagation through time. direct (T, B, H): what the loss asks of each h by itself, not through later ones."""
+    """Backpropagation through time. direct (T, B, H): what each h owes the loss by itself, not through later ones."""
 {indented(chr(10).join(line for line in opening if line), 4)}
     for t in reversed(range(T)):
 {indented(body, 8)}
@@ -123,7 +123,7 @@ def back(w, x, h, tape, direct):
 
 
 def _loss(experiment: Experiment) -> str:
-    e, task, stacked = experiment, TASKS[experiment.task], experiment.layers > 1
+    e, stacked = experiment, experiment.layers > 1
     one, once, error = shape_of(e), TASKS[e.task].answers == "once", TASKS[e.task].loss == "mse"
     lines = ["x, targets = examples.inputs.astype(float), examples.targets"]
     if stacked:
@@ -211,7 +211,7 @@ def of_layer(w, k):
     mean = " over each example's scored answers, then" if one.scored is not None else ""
     return f'''\
 {helper if stacked else ""}def loss_and_gradient(w, examples):
-    """The mean {what},{mean} over the batch; and its gradient for every weight."""
+    """The mean {what},{mean} over the batch, and its gradient."""
 {indented(chr(10).join(lines), 4)}
 '''.replace("mean squared error, over", "mean squared error over")
 

@@ -6,9 +6,7 @@ from rnnviz.cells import CELLS
 from rnnviz.experiment import Experiment
 from rnnviz.model import INITIAL_WEIGHTS_STREAM
 
-OWN_STARTS = {
-    "u": ("rng.uniform(0, 2 ** (1 / T), H)", "one number a unit: over T steps it at most doubles what it holds")
-}
+OWN_STARTS = {"u": ("rng.uniform(0, 2 ** (1 / T), H)", "over T steps, at most doubled")}
 SKIPPED = "  # the default start comes first and is dropped"
 
 RECURRENT = {
@@ -38,6 +36,7 @@ def with_radius(rng):
 
 
 def blocks_of(rows: int) -> str:
+    """The size of so many blocks of H."""
     return "H" if rows == 1 else f"{rows} * H"
 
 
@@ -45,12 +44,12 @@ def start_section(experiment: Experiment) -> str:
     """Defines `initial_weights`: name -> array, one layer's under their own names, a stack's with the layer before them."""
     e = experiment
     stacked, kind = e.layers > 1, e.initialisation
-    key = (lambda name: f'f"{{k}}.{name}"') if stacked else (lambda name: f'"{name}"')
+    key = 'f"{{k}}.{}"' if stacked else '"{}"'
     lines = []
     for name in CELLS[e.cell].shapes(2, 3):
-        lines += _parameter(e, name, f"w[{key(name)}]")
+        lines += _parameter(e, name, f"w[{key.format(name)}]")
         if name == "b":
-            lines += _biases(e, f"w[{key(name)}]")
+            lines += _biases(e, f"w[{key.format(name)}]")
     if stacked:
         lines = ["for k in range(LAYERS):", "    inputs = I if k == 0 else H", *(f"    {line}" for line in lines)]
         lines = [
@@ -75,7 +74,7 @@ def start_section(experiment: Experiment) -> str:
 
 
 def _parameter(experiment: Experiment, name: str, target: str) -> list[str]:
-    cell, kind, T = CELLS[experiment.cell], experiment.initialisation, experiment.length
+    cell, kind = CELLS[experiment.cell], experiment.initialisation
     shape = cell.shapes(2, 3)[name]  # H = 2, I = 3
     rows = shape[0] // 2
     sizes = [blocks_of(rows), *("I" if n == 3 else "H" for n in shape[1:])]
@@ -111,13 +110,13 @@ def _parameter(experiment: Experiment, name: str, target: str) -> list[str]:
         made = one if rows == 1 else f"np.concatenate([{one} for _ in range({rows})])"
         return [dropped, f"{target} = {made}"]
     if kind == "xavier":
-        return [dropped, f"limit = np.sqrt(6 / (H + I))", f"{target} = rng.uniform(-limit, limit, {size})"]
+        return [dropped, "limit = np.sqrt(6 / (H + I))", f"{target} = rng.uniform(-limit, limit, {size})"]
     return [f"{target} = {draw}"]
 
 
 def _rows(block: int) -> str:
     first = {0: "", 1: "H"}.get(block, f"{block} * H")
-    return f"{first} : {blocks_of(block + 1)}".strip()
+    return f"{first} : {blocks_of(block + 1)}" if first else ":H"
 
 
 def _biases(experiment: Experiment, target: str) -> list[str]:

@@ -30,14 +30,15 @@ def torch_program(experiment: Experiment) -> str:
     check(experiment, "torch")
     how = "PyTorch's own layer, the gradient by autograd."
     if not built_in(experiment):
-        how = "PyTorch, the recurrence step by step, the gradient by autograd."
+        how = "PyTorch step by step, the gradient by autograd."
+    loss = _loss(experiment)
     return program(
         experiment,
         how,
         IN_FLOAT64,
-        ["import torch", "from torch import nn", "from torch.nn import functional as F"],
+        ["import torch", "from torch import nn", *(["from torch.nn import functional as F"] if " F." in loss else [])],
         _network(experiment),
-        _loss(experiment),
+        loss,
         _training(experiment),
     )
 
@@ -171,7 +172,7 @@ def network():
 
 
 def _loss(experiment: Experiment) -> str:
-    e, task, one = experiment, TASKS[experiment.task], shape_of(experiment)
+    task, one = TASKS[experiment.task], shape_of(experiment)
     once, error = task.answers == "once", task.loss == "mse"
     asked = "x, torch.from_numpy(examples.lengths)" if once and one.lengths is not None else "x"
     lines = ["x, targets = torch.from_numpy(examples.inputs).double(), torch.from_numpy(examples.targets)"]

@@ -46,6 +46,7 @@ def test_every_optimizer_is_a_call_that_names_what_was_chosen(optimizer, schedul
 
 
 @installed
+@pytest.mark.filterwarnings("ignore")  # of Keras's own
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: "-".join(network.values()))
 @pytest.mark.parametrize("task", ["adding", "latch", "parity", "forecast", "reber"])
 def test_a_network_in_keras_says_what_the_apps_network_says(network, task, tmp_path):

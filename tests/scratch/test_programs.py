@@ -107,7 +107,7 @@ def test_every_initialisation_starts_bit_for_bit_where_the_app_starts(cell, tmp_
 @pytest.mark.parametrize("task", WRITTEN)
 @pytest.mark.parametrize("examples", [0, 16])
 def test_a_program_draws_the_apps_examples(task, examples, tmp_path):
-    options = {name: value for name, value in {"signal": "sine", "horizon": 2, "noise": 0.35, "gap": 3}.items()}
+    options = {"signal": "sine", "horizon": 2, "noise": 0.35, "gap": 3}
     made = Experiment(
         task=task, examples=examples, batch_size=5, seed=11, **{k: options[k] for k in TASKS[task].options}
     )
