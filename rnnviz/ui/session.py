@@ -113,9 +113,14 @@ def _replace(old: LiveRun, wanted: Experiment, differs: set[str]) -> None:
         st.session_state.replaced = (what, step, old)
 
 
+def address(run: LiveRun) -> dict[str, str]:
+    """What a link says of a run: its experiment, and which run it is."""
+    return run.experiment.to_query() | {"run": run.id}
+
+
 def write_address(run: LiveRun) -> None:
     """Make the address bar a link to what is on the page: the experiment, and the live run."""
-    wanted = run.experiment.to_query() | {"run": run.id}
+    wanted = address(run)
     if st.query_params.to_dict() != wanted:
         st.query_params.from_dict(wanted)
     st.session_state.address = wanted
