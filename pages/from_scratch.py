@@ -12,9 +12,8 @@ session.write_address(run)
 
 st.title("How would you write this network yourself?", anchor=False)
 st.caption(
-    f"{session.headline(experiment)}, from the same weights and on the same examples as in the app: one file, to copy "
-    "or to download."
+    f"{session.headline(experiment)}, from the same weights and on the same examples as in the app. One file, to copy or to "
+    "download; pick several to see them side by side."
 )
-from_scratch.to_playground(run)
 playground.notices()
-from_scratch.programs(experiment)
+from_scratch.programs(run, experiment)

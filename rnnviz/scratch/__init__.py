@@ -8,7 +8,7 @@ from rnnviz.scratch.examples import companions
 from rnnviz.scratch.keras_program import keras_program
 from rnnviz.scratch.numbers import Numbers, numbers, numbers_file
 from rnnviz.scratch.numpy_program import numpy_program
-from rnnviz.scratch.refusals import refusal
+from rnnviz.scratch.refusals import Refusal, refusal
 from rnnviz.scratch.torch_program import torch_program
 
 PROGRAMS = {"numpy": numpy_program, "torch": torch_program, "keras": keras_program}
@@ -18,6 +18,7 @@ __all__ = [
     "LIBRARIES",
     "PROGRAMS",
     "Numbers",
+    "Refusal",
     "companions",
     "keras_program",
     "numbers",

@@ -17,6 +17,9 @@ IN_FLOAT64 = (
     "This computes in float64 where the app trains in float32: the losses are the same to some six digits at first, and",
     "drift apart as training goes on.",
 )
+MAIN = """\
+if __name__ == "__main__":
+    train(STEPS)"""
 IMPORTS = {
     r"\blru_cache\b": "from functools import lru_cache",
     r"\bPath\(": "from pathlib import Path",
@@ -37,10 +40,10 @@ def program(experiment: Experiment, how: str, notes: Sequence[str], imports: Seq
         how: a sentence on what it is made of.
         notes: further lines for its beginning.
         imports: of the library it uses.
-        sections: its own, after the examples and the initial weights.
+        sections: its own. They come first, what the app shares with all programs last: nobody came to read that.
     """
     body = "\n\n".join(
-        part.strip("\n") for part in (examples_section(experiment), start_section(experiment), *sections)
+        part.strip("\n") for part in (*sections, start_section(experiment), examples_section(experiment), MAIN)
     )
     standard = ["from collections import namedtuple", "from types import SimpleNamespace"]
     standard += [line for pattern, line in IMPORTS.items() if re.search(pattern, body)]

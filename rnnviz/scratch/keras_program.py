@@ -169,8 +169,4 @@ def train(steps):
         if step % max(1, STEPS // 20) == 0:
             print(f"step {{step + 1:6}}   loss {{float(loss):.10f}}")
     return net
-
-
-if __name__ == "__main__":
-    train(STEPS)
 '''

@@ -252,8 +252,4 @@ def _training(experiment: Experiment) -> str:
 def train(steps):
     """From the initial weights; returns where they have come to."""
 {indented(chr(10).join(lines), 4)}
-
-
-if __name__ == "__main__":
-    train(STEPS)
 '''

@@ -241,8 +241,4 @@ def _training(experiment: Experiment) -> str:
 def train(steps):
     """From the initial weights; returns the trained network."""
 {indented(chr(10).join(lines), 4)}
-
-
-if __name__ == "__main__":
-    train(STEPS)
 '''

@@ -6,17 +6,19 @@ from functools import partial
 
 import streamlit as st
 
-from rnnviz.experiment import Experiment
+from rnnviz.experiment import SETTINGS, Experiment
 from rnnviz.runs import LiveRun
-from rnnviz.scratch import LIBRARIES, PROGRAMS, companions, numbers, numbers_file, refusal
+from rnnviz.scratch import LIBRARIES, PROGRAMS, Refusal, companions, numbers, numbers_file, refusal
 from rnnviz.ui import session
 
 LOOK_FOR = {
     "numpy": "Look at `back`: what `dh_next` is made of is all that an error goes through on its way one step back.",
-    "torch": "Look for what is missing: there is no `back`. Autograd writes down every operation and walks them in reverse.",
-    "keras": "Look at how little is left, and at what has to be known for it: the order of the gates, which way a matrix lies.",
+    "torch": "Look for what is missing: there is no `back`. Autograd notes every operation and walks them in reverse.",
+    "keras": "Look at how little is left, and what one must know for it: the order of the gates, which way a matrix lies.",
 }
-IN_CELL = "Look at `back`: an error goes one step back by `dh_next` and by `dc_next`. Which of the two has no matrix in it?"
+IN_CELL = (
+    "Look at `back`: an error goes one step back by `dh_next` and by `dc_next`. Which of the two has no matrix in it?"
+)
 TESTED = (
     "Programs like this one, with every cell, task and optimizer, are run by the app's tests: in float64 loss, gradient and "
     "trained weights agree with the app's own to ten decimals."
@@ -30,48 +32,53 @@ PROMISES = {
 STYLE = "<style>[data-testid='stCode'] code { font-size: 0.8rem; line-height: 1.5; }</style>"
 
 
-def to_playground(run: LiveRun) -> None:
-    """The way to where this very network can be watched."""
-    st.page_link(
-        "pages/playground.py",
-        label="Watch it learn in the Playground",
-        icon=":material/play_circle:",
-        query_params=session.address(run),
-    )
-
-
-def programs(experiment: Experiment) -> None:
+def programs(run: LiveRun, experiment: Experiment) -> None:
     """One program, or several side by side."""
-    if sentence := refusal(experiment, "numpy"):
-        st.info(f"{sentence} Choose otherwise in the sidebar, and it appears here.", icon=":material/code_off:")
-        return
     st.html(STYLE)
-    chosen = st.segmented_control(
-        "Programs",
-        list(LIBRARIES),
-        selection_mode="multi",
-        default=["numpy"],
-        required=True,
-        format_func=LIBRARIES.__getitem__,
-        key="libraries",
-        help="One at a time, or several side by side: they do the same, line by line or hidden in a library.",
-    )
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        picked = st.segmented_control(
+            "Programs",
+            list(LIBRARIES),
+            selection_mode="multi",
+            default=["numpy"],
+            format_func=LIBRARIES.__getitem__,
+            key="libraries",
+            label_visibility="collapsed",
+        )
+        st.page_link(
+            "pages/playground.py",
+            label="Watch it learn in the Playground",
+            icon=":material/play_circle:",
+            query_params=session.address(run),
+        )
+    chosen = picked or ["numpy"]
+    if refused := refusal(experiment, "numpy"):
+        _refused(refused)
+        return
     for column, library in zip(st.columns(len(chosen)), chosen, strict=True):
         with column:
             _program(experiment, library)
 
 
+def _refused(refused: Refusal) -> None:
+    st.info(refused.sentence, icon=":material/code_off:")
+    for field, value in refused.remedy.items():
+        setting = SETTINGS[field]
+        shown = (setting.choices or {}).get(str(value)) or ("off" if not value else str(value))
+        st.button(f"{setting.label}: {shown}", key="remedy", on_click=session.change, kwargs={field: value})
+
+
 def _program(experiment: Experiment, library: str) -> None:
-    if sentence := refusal(experiment, library):
-        st.info(sentence, icon=":material/code_off:")
+    if refused := refusal(experiment, library):
+        _refused(refused)
         return
     text = PROGRAMS[library](experiment)
     looks = IN_CELL if library == "numpy" and "dc_next" in text else LOOK_FOR[library]
     st.markdown(f"**{LIBRARIES[library]}, {len(text.splitlines())} lines.** {looks}")
+    st.caption(f"{PROMISES[library]}{_first_line(experiment, library)}")
     with st.container(horizontal=True, gap="small"):
         _downloads(experiment, library, text)
     st.code(text, language="python", line_numbers=True)
-    st.caption(f"{PROMISES[library]}{_first_line(experiment, library)}")
 
 
 def _downloads(experiment: Experiment, library: str, text: str) -> None:

@@ -92,10 +92,12 @@ REFUSED = {
 @pytest.mark.parametrize("named", REFUSED)
 def test_what_has_no_program_is_refused_in_a_sentence_that_names_it(named, library):
     experiment = Experiment(**REFUSED[named])
-    sentence = refusal(experiment, library)
-    assert sentence is not None
+    refused = refusal(experiment, library)
+    assert refused is not None
+    sentence, remedy = refused
     assert named in sentence
     assert sentence.endswith(".")
+    assert refusal(experiment.switch(**remedy)[0], "numpy") is None, "the way out leads out"
     with pytest.raises(RnnvizError) as raised:
         PROGRAMS[library](experiment)
     assert str(raised.value) == sentence
@@ -106,17 +108,16 @@ def test_what_has_no_program_is_refused_in_a_sentence_that_names_it(named, libra
 )
 def test_what_only_keras_lacks_is_refused_for_keras_alone(fields):
     experiment = Experiment(**fields)
-    sentence = refusal(experiment, "keras")
-    assert sentence is not None
-    assert "Keras" in sentence
+    refused = refusal(experiment, "keras")
+    assert refused is not None
+    assert "Keras" in refused.sentence
     assert refusal(experiment, "numpy") is None
     assert refusal(experiment, "torch") is None
 
 
 def test_every_cell_has_a_program_or_a_reason():
     for cell in CELLS:
-        sentence = refusal(Experiment(cell=cell), "numpy")
-        assert (sentence is None) == (cell in NUMPY_CELLS)
+        assert (refusal(Experiment(cell=cell), "numpy") is None) == (cell in NUMPY_CELLS)
 
 
 def test_settings_without_effect_here_are_no_reason():
