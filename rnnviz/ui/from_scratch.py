@@ -27,7 +27,7 @@ PROMISES = {
     "numpy": TESTED,
     "torch": TESTED,
     "keras": "The app's tests do not run this one unless Keras is installed beside them; otherwise they only know that it "
-    "is valid Python. Keras multiplies in float32, so six decimals are what to expect.",
+    "is valid Python. Keras multiplies in float32, so some six digits are what to expect.",
 }
 STYLE = "<style>[data-testid='stCode'] code { font-size: 0.8rem; line-height: 1.5; }</style>"
 
@@ -65,7 +65,9 @@ def _refused(refused: Refusal) -> None:
     for field, value in refused.remedy.items():
         setting = SETTINGS[field]
         shown = (setting.choices or {}).get(str(value)) or ("off" if not value else str(value))
-        st.button(f"{setting.label}: {shown}", key="remedy", on_click=session.change, kwargs={field: value})
+        st.button(
+            f"Change to {setting.label.lower()}: {shown}", key="remedy", on_click=session.change, kwargs={field: value}
+        )
 
 
 def _program(experiment: Experiment, library: str) -> None:
@@ -108,6 +110,6 @@ def _first_line(experiment: Experiment, library: str) -> str:
     found = numbers(experiment)
     if found is None:
         return ""
-    digits = 10 if library != "keras" else 6
-    norm = f", gradient norm {found.norm:.{digits}f}" if library != "keras" else ""
-    return f" The first line it prints must be: step 1, loss {found.loss:.{digits}f}{norm}."
+    if library == "keras":
+        return f" The first loss it prints is {found.loss:.4f}."
+    return f" The first line it prints is: step 1, loss {found.loss:.10f}, gradient norm {found.norm:.10f}."

@@ -56,14 +56,14 @@ def test_what_has_no_program_says_so_and_shows_none(visit):
     assert not code(seen)
     assert "`cell` = lru" in seen.at.info[0].value
     assert not downloads(seen)
-    seen.press("Cell: LSTM")
+    seen.press("Change to cell: LSTM")
     assert code(seen) == [PROGRAMS["numpy"](seen.run.experiment)]
 
 
 def test_a_setting_without_program_can_be_given_up(visit):
     seen = visit("from_scratch", bidirectional=True, **SMALL)
     assert not code(seen)
-    seen.press("Bidirectional: off")
+    seen.press("Change to bidirectional: off")
     assert not seen.run.experiment.bidirectional
     assert code(seen)
 
