@@ -50,7 +50,9 @@ def refusal(experiment: Experiment, library: str) -> Refusal | None:
     if task.answers in TASK_REASONS:
         return Refusal(_without("task", task.name, TASK_REASONS[task.answers]), {"task": "adding"})
     if e.cell not in NUMPY_CELLS:
-        return Refusal(_without("cell", cell.name, CELL_REASONS.get(e.cell, "Nobody has written one yet")), {"cell": "lstm"})
+        return Refusal(
+            _without("cell", cell.name, CELL_REASONS.get(e.cell, "Nobody has written one yet")), {"cell": "lstm"}
+        )
     for name, (plain, left_out) in FIELDS.items():
         value = getattr(e, name)
         if SETTINGS[name].applies(e) and value != plain:
