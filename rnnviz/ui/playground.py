@@ -27,9 +27,9 @@ def theme() -> Theme:
 
 def notices() -> None:
     """What could not be honoured, and where the run before this one went."""
-    for sentence in st.session_state.notices:
-        # As plain text: the sentence may quote what a hostile link carried.
-        st.warning(_literal(sentence.replace("`", "")), icon=":material/info:")
+    # As plain text: a sentence may quote what a hostile link carried.
+    if said := [_literal(sentence.replace("`", "")) for sentence in st.session_state.notices]:
+        st.warning("\n\n".join(said), icon=":material/info:")
     if "replaced" in st.session_state:
         what, step, old = st.session_state.replaced
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -255,5 +255,9 @@ def _status(snapshot: Snapshot) -> Status:
         )
     if snapshot.status == "pausing":
         return Status("paused", "pausing…")
-    words = {"ready": "Untrained: press Train.", "training": "", "paused": ""}
+    T = snapshot.experiment.length_at(snapshot.step)
+    growing = (
+        f"So far it trains on {T} of {snapshot.experiment.length} steps." if snapshot.experiment.length > T else ""
+    )
+    words = {"ready": "Untrained: press Train.", "training": growing, "paused": growing}
     return Status(snapshot.status, "", words[snapshot.status])  # type: ignore[arg-type]

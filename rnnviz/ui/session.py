@@ -112,6 +112,8 @@ def _replace(old: LiveRun, wanted: Experiment, differs: set[str]) -> None:
     if step:
         what = ", ".join(SETTINGS[name].label.lower() for name in SETTINGS if name in differs)
         st.session_state.replaced = (what, step, old)
+    elif "replaced" in st.session_state:  # changed again before anything was trained
+        st.session_state.replaced = ("settings", *st.session_state.replaced[1:])
 
 
 def address(run: LiveRun) -> dict[str, str]:
