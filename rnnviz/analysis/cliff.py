@@ -55,7 +55,9 @@ def descend(w: float, b: float, learning_rate: float, clip_norm: float, steps: i
     Raises:
         RnnvizError: if a number is not finite, the learning rate or clipping negative, or there are no steps.
     """
-    if not (np.isfinite([w, b, learning_rate, clip_norm]).all() and learning_rate >= 0 and clip_norm >= 0 and steps > 0):
+    if not (
+        np.isfinite([w, b, learning_rate, clip_norm]).all() and learning_rate >= 0 and clip_norm >= 0 and steps > 0
+    ):
         raise RnnvizError(
             "`w` and `b` must be numbers, `learning_rate` and `clip_norm` 0 or more, `steps` more than 0. "
             f"Got {w}, {b}, {learning_rate}, {clip_norm}, {steps}."

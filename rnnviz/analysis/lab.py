@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import torch
 
 from rnnviz.analysis.decay import STEEPEST, bounds
 from rnnviz.analysis.dynamics import Dynamics
-from rnnviz.analysis.products import jacobian_products, log10_norms, singular_values
+from rnnviz.analysis.gradients import StepShares, step_shares
+from rnnviz.analysis.products import log10_norms, singular_values
 from rnnviz.analysis.spectra import spectral_norm, spectral_radius
 from rnnviz.arithmetic import one_thread
 from rnnviz.cells import CELLS
 from rnnviz.errors import RnnvizError
 from rnnviz.experiment import SETTINGS, Experiment
+from rnnviz.tracing import trace
 from rnnviz.training import Checkpoint, start
 
 MOST_LANES = 4
@@ -48,7 +51,7 @@ class Lane:
         Raises:
             ExperimentError: if the cell cannot start like this, or a number is out of bounds.
         """
-        biases = {name: self.bias for name in CELLS[self.cell].bias_fields} if self.cell in CELLS else {}
+        biases = dict.fromkeys(CELLS[self.cell].bias_fields, self.bias) if self.cell in CELLS else {}
         return Experiment(
             cell=self.cell,
             initialisation=self.initialisation,
@@ -71,9 +74,7 @@ class Lane:
             return first
         setting = SETTINGS["spectral_radius"]
         if not setting.lowest <= self.rho <= setting.highest:
-            raise RnnvizError(
-                f"`rho` must be between {setting.lowest:g} and {setting.highest:g}. Got {self.rho:g}."
-            )
+            raise RnnvizError(f"`rho` must be between {setting.lowest:g} and {setting.highest:g}. Got {self.rho:g}.")
         parameters = first.parameters.copy()
         weights = replace(first, parameters=parameters).weights  # views into the copy
         for W in recurrent_blocks(weights.get("0.W_hh")):
@@ -267,9 +268,13 @@ def _theory(
     dynamics: Dynamics, blocks: list[np.ndarray], kept: np.ndarray | None, lags: np.ndarray
 ) -> tuple[Theory, ...]:
     if kept is not None:
-        symbol = "f" if "forget" in dynamics.cell.keepers else "z" if dynamics.cell.keepers.get("update") == 1 else "(1 − z)"
+        symbol = (
+            "f" if "forget" in dynamics.cell.keepers else "z" if dynamics.cell.keepers.get("update") == 1 else "(1 − z)"
+        )
         with np.errstate(divide="ignore"):
-            path = np.cumsum(np.log10(kept[::-1]), 0).max(2)  # (T, B), the unit that keeps most: a diagonal's spectral norm
+            path = np.cumsum(np.log10(kept[::-1]), 0).max(
+                2
+            )  # (T, B), the unit that keeps most: a diagonal's spectral norm
         line = np.concatenate([[0.0], np.median(path, 1)])[lags]
         return (Theory(f"the gate's direct path alone: the product of {symbol}, strongest unit", f"∏{symbol}", line),)
     if dynamics.cell.name != "rnn" or len(dynamics.layers) > 1 or not blocks:
@@ -277,6 +282,59 @@ def _theory(
     found = bounds(blocks[0], int(lags[-1]), dynamics.activation)
     slope = "" if STEEPEST[dynamics.activation] == 1 else "¼"
     return (
-        Theory("no product can lie above: σ₁, the spectral norm, to the power of the lag", f"({slope}σ₁)ᵏ", found.ceiling[lags]),
-        Theory("where a linear network goes in the long run: ρ, the spectral radius", f"({slope}ρ)ᵏ", found.trend[lags]),
+        Theory(
+            "no product can lie above: σ₁, the spectral norm, to the power of the lag",
+            f"({slope}σ₁)ᵏ",
+            found.ceiling[lags],
+        ),
+        Theory(
+            "where a linear network goes in the long run: ρ, the spectral radius", f"({slope}ρ)ᵏ", found.trend[lags]
+        ),
     )
+
+
+@dataclass(frozen=True)
+class Payment:
+    """Who pays for a step of training: the gradient of one weight matrix by time step, in full and truncated.
+
+    Attributes:
+        of: the matrix, "W_hh", or "W_ih" for a cell without it.
+        full: without truncation.
+        cut: with it; the same where there is none.
+    """
+
+    of: str
+    full: StepShares
+    cut: StepShares
+
+    @property
+    def alignment(self) -> float:
+        """The cosine of the angle between the truncated and the full gradient; NaN if one is zero."""
+        sizes = np.linalg.norm(self.full.total) * np.linalg.norm(self.cut.total)
+        return float((self.full.total * self.cut.total).sum() / sizes) if sizes else float("nan")
+
+    @property
+    def size(self) -> float:
+        """The length of the truncated gradient in units of the full one; NaN if that is zero."""
+        whole = np.linalg.norm(self.full.total)
+        return float(np.linalg.norm(self.cut.total) / whole) if whole else float("nan")
+
+
+def payment(checkpoint: Checkpoint, window: int) -> Payment:
+    """Of any network, on the probe batch of its task; `window` as `Experiment.bptt_window`, 0 for none.
+
+    Raises:
+        RnnvizError: if the window is out of bounds, or the cell has no weight matrix.
+    """
+    of: Literal["W_hh", "W_ih"] = "W_hh" if "W_hh" in CELLS[checkpoint.experiment.cell].shapes(1, 1) else "W_ih"
+    found = [
+        step_shares(trace(replace(checkpoint, experiment=checkpoint.experiment.amend(bptt_window=size))), of)
+        for size in {0: None, window: None}
+    ]
+    return Payment(of, found[0], found[-1])
+
+
+@lru_cache(maxsize=64)
+def lane_payment(lane: Lane, hidden_size: int, T: int, seed: int, window: int) -> Payment:
+    """`payment` of an untrained lane on the adding task with T steps."""
+    return payment(lane.checkpoint(hidden_size, T, seed), window)

@@ -71,14 +71,15 @@ def error_surface(
         figure,
         theme=theme,
         question="What is it like to walk beside a cliff?",
-        look_for="Dark is a large error. Where white turns dark at once stands the wall; the valley runs along its foot. One "
+        look_for="The greyer, the larger the error. Where the ground turns grey at once stands the wall; the valley runs "
+        "along its foot. One "
         "step onto the wall, and without clipping the next one leaves the valley.",
         height=380,
     )
 
 
 def clipped_norms(norms: ArrayLike, before: ArrayLike, after: ArrayLike, *, theme: Theme = "light") -> go.Figure:
-    """The gradient's norm at every step: `norms` (S,) without clipping; `before` and `after` (S,) clipping, on its own way."""
+    """The gradient's norm at every step: `norms` (S,) without clipping, `before` and `after` (S,) on the clipped way."""
     colours = palette(theme)
     drawn = [numbers(values, 1, "a norm") for values in (norms, before, after)]
     positive = np.concatenate([values[np.isfinite(values) & (values > 0)] for values in drawn])

@@ -179,8 +179,8 @@ def singular_value_fan(
         figure,
         theme=theme,
         question="Do all directions fade alike?",
-        look_for="Each thin line is one direction, the bold one fades least. A fan that opens: few directions still carry the "
-        "past. They end where rounding hides them.",
+        look_for="Each thin line is one direction, the bold one fades least. A fan that opens: few directions still "
+        "carry the past. They end where rounding hides them.",
         height=330,
     )
 

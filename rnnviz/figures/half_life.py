@@ -51,7 +51,9 @@ def unit_half_lives(kept: ArrayLike, *, gate: str = "forget", symbol: str = "f",
             "type": "log",
             "range": [bottom, top],
             "tickvals": 10.0**ticks,
-            "ticktext": [".1" if k == -1 else f"{10**k:g}" for k in ticks] if top < 5 and bottom > -3 else powers_of_ten(ticks),
+            "ticktext": [".1" if k == -1 else f"{10**k:g}" for k in ticks]
+            if top < 5 and bottom > -3
+            else powers_of_ten(ticks),
             "title": {"text": "steps"},
         },
         bargap=0.2,
@@ -64,6 +66,7 @@ def unit_half_lives(kept: ArrayLike, *, gate: str = "forget", symbol: str = "f",
         figure,
         theme=theme,
         question="How long does each unit keep half of what it holds?",
-        look_for="Bars much alike: every unit forgets at one pace. Bars over decades: some units remember long, others little.",
+        look_for="Bars much alike: every unit forgets at one pace. Bars over decades: some units remember "
+        "long, others little.",
         height=300,
     )

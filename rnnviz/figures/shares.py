@@ -46,8 +46,8 @@ def step_share_bars(shares: ArrayLike, *, window: int = 0, theme: Theme = "light
         figure,
         theme=theme,
         question="Who pays for this step?",
-        look_for="Each bar is what one time step adds to the change of the weights; together they are 1. Orange bars pull the "
-        "other way. Dotted lines: here truncation cuts the gradient off.",
+        look_for="Each bar is what one time step adds to the change of the weights; together they are 1. Orange bars pull "
+        "the other way. Dotted lines: here truncation cuts the gradient off.",
         height=260,
         over_time=True,
     )

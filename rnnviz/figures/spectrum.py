@@ -64,16 +64,14 @@ def eigenvalue_plane(
         legend={"traceorder": "normal"},
         margin={"t": 34, "l": 56},
         hovermode="closest",
-        annotations=[
-            note("unit circle", theme=theme, x=0, y=-1, xref="x", yref="y", yanchor="top", font={"size": 11})
-        ],
+        annotations=[note("unit circle", theme=theme, x=0, y=-1, xref="x", yref="y", yanchor="top", font={"size": 11})],
     )
     return finish(
         figure,
         theme=theme,
         question="Where do the eigenvalues of one step lie?",
-        look_for="Inside the unit circle, repeated steps shrink; outside, they stretch. The dashed circle is σ₁, the most one "
-        "step can stretch at all: it may lie outside while everything decays.",
+        look_for="Inside the unit circle, repeated steps shrink; outside, they stretch. The dashed circle is σ₁, the most "
+        "one step can stretch at all: it may lie outside while everything decays.",
         height=430,
     )
 

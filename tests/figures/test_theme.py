@@ -129,7 +129,14 @@ def test_sequential_scales_are_monotonic(theme: Theme) -> None:
 
 @both_themes
 def test_scales_run_from_0_to_1(theme: Theme) -> None:
-    for scale in (SIGNED[theme], GATE[theme], NORM[theme], PROBABILITY[theme], RELIEF[theme], norm_scale(theme, -45, 2)):
+    for scale in (
+        SIGNED[theme],
+        GATE[theme],
+        NORM[theme],
+        PROBABILITY[theme],
+        RELIEF[theme],
+        norm_scale(theme, -45, 2),
+    ):
         positions = [at for at, _ in scale]
         assert positions == sorted(positions)
         np.testing.assert_allclose((positions[0], positions[-1]), (0, 1))
