@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
 from rnnviz.figures.base import finish, framed, note, numbers, powers_of_ten
-from rnnviz.figures.theme import RELIEF, Theme, palette, stops
+from rnnviz.figures.theme import FONT_SIZE, RELIEF, Theme, palette, stops
 
 NAMES = ("without clipping", "with clipping")
 DASHES = ("dash", "solid")
@@ -36,7 +36,13 @@ def error_surface(
             zsmooth=False,
             hoverongaps=False,
             name="error",
-            colorbar={"title": {"text": "error"}, "thickness": 12, "outlinewidth": 0, "nticks": 5},
+            colorbar={
+                "title": {"text": "error", "font": {"size": FONT_SIZE}},
+                "thickness": 12,
+                "outlinewidth": 0,
+                "nticks": 5,
+                "tickfont": {"size": FONT_SIZE - 1},
+            },
             hovertemplate="w = %{x:.3g}, b = %{y:.3g}<br>error %{z:.3g}<extra></extra>",
         )
     )

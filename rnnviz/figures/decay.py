@@ -120,7 +120,7 @@ def decay_curves(curves: Sequence[Curve], *, sequences: str = "", theme: Theme =
         annotations=[one for one in notes if one],
         showlegend=True,
         legend={"traceorder": "normal"},
-        margin={"t": 30},
+        margin={"t": 46},  # on a phone the legend has two rows
         hovermode="closest",
     )
     return finish(
@@ -142,7 +142,7 @@ def singular_value_fan(
     """
     colours = palette(theme)
     k, values = np.asarray(lags), numbers(log10_singular, 2, "log10_singular")
-    bottom, top = _range([values[:, 0]])
+    bottom, top = _range([values])
     # One trace: a line for each direction, a nan between two lines.
     n = values.shape[1]
     apart = np.full((1, n), np.nan)

@@ -70,8 +70,7 @@ def eigenvalue_plane(
         figure,
         theme=theme,
         question="Where do the eigenvalues of one step lie?",
-        look_for="Inside the unit circle, repeated steps shrink; outside, they stretch. The dashed circle is σ₁, the most "
-        "one step can stretch at all: it may lie outside while everything decays.",
+        look_for="Inside the unit circle, repeated steps shrink. Dashed: σ₁, the most one step can stretch.",
         height=430,
     )
 

@@ -50,6 +50,9 @@ DROP = "as drawn"
 CLIFF_START, CLIFF_STEPS = (6.0, -2.5), 60
 DIVERGES = {"cell": "rnn", "activation": "linear", "optimizer": "sgd", "learning_rate": "1", "clip_norm": "0"}
 
+# On a phone the plot that owns the page comes first.
+STYLE = "@media (max-width: 640px) { .st-key-lab_top [data-testid='stHorizontalBlock'] { flex-direction: column-reverse; } }"
+
 
 # State
 
@@ -280,10 +283,12 @@ def _run_decay(key: _Key) -> Decay:
 
 def big_plot(seen: Measured) -> None:
     """Left the unit circle, right the plot that owns the page."""
+    st.html(f"<style>{STYLE}</style>")
     if seen.trouble:
         st.warning(literal(seen.trouble), icon=":material/info:")
     lab, look = seen.lab, theme()
-    left, right = st.columns([1, 2.1], gap="medium")
+    with st.container(key="lab_top"):
+        left, right = st.columns([1, 2.1], gap="medium")
     with right:
         sequences = seen.edited.log10_norms.shape[1]
         _picture(
@@ -334,7 +339,7 @@ def sliders(lab: Lab, seen: Measured) -> None:
             drawn = _range(seen.edited.rho) if lane.rho is None else ""
             _control(
                 st.select_slider, "rho", DROP if lane.rho is None else lane.rho,
-                "How strongly does the network feed itself?", [DROP, *options], lane=True,
+                "How strongly does it feed itself?", [DROP, *options], lane=True,
                 format_func=lambda value: (f"ρ as drawn {drawn}").strip() if value == DROP else f"ρ = {value:g}",
                 help="ρ, the spectral radius: the largest absolute eigenvalue of each recurrent matrix, to which it is "
                 "rescaled. It rules the long run of a linear network; it is not σ₁, the most one step can stretch.",
@@ -499,8 +504,8 @@ def _cliff(lab: Lab, seen: Measured) -> None:
         _picture(norms, "norms")
     st.markdown(said)
     st.caption(
-        "x_t = w σ(x_{t−1}) + b, 50 steps from x₀ = .5; error (σ(x₅₀) − .7)². One unit, no input: the smallest network that "
-        "can explode, after Pascanu, Mikolov & Bengio 2013."
+        r"$x_t = w\,\sigma(x_{t-1}) + b$, 50 steps from $x_0 = .5$; error $(\sigma(x_{50}) - .7)^2$. One unit, no input: "
+        "the smallest network that can explode, after Pascanu, Mikolov & Bengio 2013."
     )
     st.markdown(
         f"A whole network over the edge: [open a run that diverges](/playground?{urlencode(DIVERGES)}), press Train, read "
@@ -522,15 +527,16 @@ def _walks(clip: float, rate: float, look: Theme) -> tuple[go.Figure, go.Figure,
     worst = int(plain.norms.argmax())
     jump = float(np.linalg.norm(plain.path[worst + 1] - plain.path[worst]))
     said = (
-        f"Without clipping, step {worst + 1} meets a gradient of norm {plain.norms[worst]:.3g} and moves {jump:.3g} at "
-        f"once, to an error of {plain.errors[worst + 1]:.3g}; after {CLIFF_STEPS} steps the error is {plain.errors[-1]:.3g}."
+        f"Without clipping, step {worst + 1} meets a gradient of norm {plain.norms[worst]:.3g} and moves {jump:.3g} "
+        f"at once, to an error of {plain.errors[worst + 1]:.3g}; after {CLIFF_STEPS} "
+        f"steps the error is {_ten(np.log10(plain.errors[-1]))}."
     )
     if clip:
         touched = int((cut.norms > clip).sum())
         said += (
             f" Clipped at {clip:g}, {touched} of {CLIFF_STEPS} gradients are shortened, the largest from "
-            f"{cut.norms.max():.3g}; the error ends at {cut.errors[-1]:.3g}. The other {CLIFF_STEPS - touched} are what "
-            "they were: clipping cures explosion, never vanishing."
+            f"{cut.norms.max():.3g}; the error ends at {_ten(np.log10(cut.errors[-1]))}. The "
+            f"other {CLIFF_STEPS - touched} are what they were: clipping cures explosion, never vanishing."
         )
     return surface, norms, said
 

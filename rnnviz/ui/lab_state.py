@@ -172,9 +172,9 @@ QUESTIONS = {
     ),
     "radius": Question(
         "Is the spectral radius what matters?",
-        "All recurrent matrices here have the same ρ. What decides is the Jacobian, the matrix times the slope of the "
-        "activation: with tanh and a loud input the slope falls below 1. Even with no squashing, σ₁ > ρ lets the first "
-        "steps stretch before ρ wins.",
+        "The same ρ in all four, while σ₁ differs. The two linear networks end with one slope: in the long run ρ rules "
+        "them, and a larger σ₁ only stretches the first steps. With tanh and a loud input the slopes of the activation fall below "
+        "1, and both decay faster than ρ of W alone says: what counts is the product of Jacobians.",
         (
             Lane(initialisation="spectral", rho=0.95),
             Lane(initialisation="orthogonal", rho=0.95),
@@ -185,13 +185,14 @@ QUESTIONS = {
     ),
     "explodes": Question(
         "When does it explode?",
-        "Only where nothing squashes: a linear or ReLU network with ρ above 1 grows by a factor each step. In a tanh "
-        "network growing states saturate and their slopes shrink, so a large ρ brings chaos rather than unbounded growth.",
+        "A linear network grows by its ρ with each step. ReLU switches units off, so the same ρ need not be enough, and a "
+        "larger one is. A tanh network's states grow until its slopes shrink: the factor comes back towards 1, as long as "
+        "there is some input to move it. Only a factor above 1 is what clipping is for: see the cliff below.",
         (
             Lane(initialisation="spectral", activation="linear", rho=1.2),
             Lane(initialisation="spectral", activation="relu", rho=1.2),
+            Lane(initialisation="spectral", activation="relu", rho=2.0),
             Lane(initialisation="spectral", rho=1.2),
-            Lane(initialisation="orthogonal", activation="linear", rho=1.0),
         ),
     ),
     "leak": Question(
