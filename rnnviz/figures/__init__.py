@@ -14,7 +14,7 @@ from rnnviz.figures.decay import Curve, decay_curves, singular_value_fan
 from rnnviz.figures.gradients import gradient_norm_plot, gradient_training_heatmap
 from rnnviz.figures.half_life import unit_half_lives
 from rnnviz.figures.inputs import input_heat, input_images, input_marked_values, input_symbols, input_wave
-from rnnviz.figures.legend import legend_html
+from rnnviz.figures.legend import lanes_html, legend_html
 from rnnviz.figures.loss import Exam, loss_curve
 from rnnviz.figures.marks import mark_phases, mark_windows
 from rnnviz.figures.predictions import prediction_classes, prediction_values
@@ -84,6 +84,7 @@ __all__ = [
     "input_symbols",
     "input_wave",
     "input_words",
+    "lanes_html",
     "legend_html",
     "loss_curve",
     "mark_phases",

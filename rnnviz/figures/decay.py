@@ -118,9 +118,7 @@ def decay_curves(curves: Sequence[Curve], *, sequences: str = "", theme: Theme =
         xaxis={"title": {"text": LAG_TITLE}, "range": [0, steps], "showgrid": False, "nticks": 12},
         yaxis=_log_axis(bottom, top, NORM),
         annotations=[one for one in notes if one],
-        showlegend=True,
-        legend={"traceorder": "normal"},
-        margin={"t": 46},  # on a phone the legend has two rows
+        showlegend=False,  # `lanes_html`: it wraps on a phone, where a legend of plotly's is cut off
         hovermode="closest",
     )
     return finish(
@@ -142,7 +140,7 @@ def singular_value_fan(
     """
     colours = palette(theme)
     k, values = np.asarray(lags), numbers(log10_singular, 2, "log10_singular")
-    bottom, top = _range([values])
+    bottom, top = _range([values.ravel()])
     # One trace: a line for each direction, a nan between two lines.
     n = values.shape[1]
     apart = np.full((1, n), np.nan)

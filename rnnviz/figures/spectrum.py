@@ -32,9 +32,7 @@ def eigenvalue_plane(
     limit = 0.25 * np.ceil(max(reach) * 1.12 / 0.25)
     figure = go.Figure(_circle(1.0, colours.ink, "solid", 1.5, "unit circle"))
     if spectral_norm is not None and np.isfinite(spectral_norm):
-        figure.add_trace(
-            _circle(spectral_norm, colours.lanes[place], "4px,4px", 1.5, f"σ₁ of the step = {spectral_norm:.3g}")
-        )
+        figure.add_trace(_circle(spectral_norm, colours.lanes[place], "4px,4px", 1.5, f"σ₁ = {spectral_norm:.3g}"))
     if own.size:
         figure.add_trace(
             go.Scatter(
@@ -42,7 +40,7 @@ def eigenvalue_plane(
                 y=own.imag,
                 mode="markers",
                 marker={"symbol": "x-thin", "size": 7, "line": {"width": 1, "color": colours.muted}},
-                name="of W<sub>hh</sub>",
+                name="W<sub>hh</sub>",
                 hovertemplate="of W<sub>hh</sub>: %{x:.3g} + %{y:.3g} i<extra></extra>",
             )
         )
@@ -52,7 +50,7 @@ def eigenvalue_plane(
             y=found.imag.ravel(),
             mode="markers",
             marker={"size": 5, "color": see_through(colours.lanes[place], 0.6)},
-            name="of <i>J<sub>T</sub></i>",
+            name="<i>J<sub>T</sub></i>",
             hovertemplate="of J<sub>T</sub>: %{x:.3g} + %{y:.3g} i<extra></extra>",
         )
     )
@@ -70,7 +68,8 @@ def eigenvalue_plane(
         figure,
         theme=theme,
         question="Where do the eigenvalues of one step lie?",
-        look_for="Inside the unit circle, repeated steps shrink. Dashed: σ₁, the most one step can stretch.",
+        look_for="Dots: the Jacobian of the last step. Inside the circle repeated steps shrink. Dashed: the "
+        "most one step can stretch.",
         height=430,
     )
 

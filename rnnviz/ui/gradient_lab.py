@@ -47,6 +47,7 @@ PAID_STEPS = 200  # more bars cannot be told apart
 SEEDS = 5
 RUN_WORK = 4e9  # multiplications that a trained network may need before an answer would no longer come at once
 DROP = "as drawn"
+GROWS = 1.02  # a factor above which a line visibly rises
 CLIFF_START, CLIFF_STEPS = (6.0, -2.5), 60
 DIVERGES = {"cell": "rnn", "activation": "linear", "optimizer": "sgd", "learning_rate": "1", "clip_norm": "0"}
 
@@ -290,6 +291,7 @@ def big_plot(seen: Measured) -> None:
     with st.container(key="lab_top"):
         left, right = st.columns([1, 2.1], gap="medium")
     with right:
+        names = [name for name, _ in seen.rows()]
         sequences = seen.edited.log10_norms.shape[1]
         _picture(
             figures.decay_curves(
@@ -300,6 +302,7 @@ def big_plot(seen: Measured) -> None:
                 theme=look,
             ),
             "decay",
+            legend=figures.lanes_html(names, look, chosen=lab.edit - 1),
         )
     with left:
         found = seen.edited
@@ -321,10 +324,11 @@ def _curve(k: int, name: str, found: Decay, with_theory: bool) -> Curve:
     return Curve(name, found.lags, found.median, low, high, theory, k)
 
 
-def _picture(figure: go.Figure, key: str, *, ask: bool = True) -> None:
+def _picture(figure: go.Figure, key: str, *, legend: str = "") -> None:
     """A resting picture under its question, with the one line that says what to look for."""
-    if ask:
-        st.markdown(f"**{figure.layout.meta['question']}**")
+    st.markdown(f"**{figure.layout.meta['question']}**")
+    if legend:
+        st.html(legend)
     st.plotly_chart(figure, key=f"lab_{key}_picture", theme=None, config=dict(figures.PLOTLY_CONFIG))
     st.caption(figure.layout.meta["look_for"])
 
@@ -385,8 +389,9 @@ def numbers(lab: Lab, seen: Measured) -> None:
     if len(found) > 1:
         fast, slow = min(found, key=lambda row: row[1]), max(found, key=lambda row: row[1])
         st.markdown(
-            f"**{fast[0]}** loses the past fastest: × {fast[1]:.3g} with each step back, {_ten(fast[2].at(50))} left after "
-            f"{_at_most(50, fast[2])} steps. **{slow[0]}** holds it best: × {slow[1]:.3g}, {_ten(slow[2].at(50))} after "
+            f"**{literal(fast[0])}** loses the past fastest: × {fast[1]:.3g} with each step back, "
+            f"{_ten(fast[2].at(50))} left after {_at_most(50, fast[2])} steps. **{literal(slow[0])}** "
+            f"{'grows' if slow[1] > GROWS else 'holds it best'}: × {slow[1]:.3g}, {_ten(slow[2].at(50))} after "
             f"{_at_most(50, slow[2])}."
         )
     asked = next((question for question in QUESTIONS.values() if question.lanes == lab.lanes), None)
@@ -466,14 +471,15 @@ def _pays(lab: Lab, seen: Measured) -> None:
     except RnnvizError as error:
         st.info(literal(str(error).replace("`", "")))
         return
-    _picture(figures.step_share_bars(found.cut.shares, window=lab.window, theme=theme()), "shares")
+    full = found.full.shares if lab.window else None
+    _picture(figures.step_share_bars(found.cut.shares, full=full, window=lab.window, theme=theme()), "shares")
     if not np.isfinite(found.cut.shares).all():
         st.markdown("This network's gradient is exactly zero: nobody pays, and nothing is learned.")
         return
     last = min(10, T)
     said = (
         f"{literal(seen.edited_name)}, untrained, adding task, T = {T}: the last {last} of {T} steps carry "
-        f"{100 * found.cut.shares[-last:].sum():.3g} % of the gradient of the "
+        f"{100 * found.full.shares[-last:].sum():.3g} % of the full gradient of the "
         f"{'recurrent' if found.of == 'W_hh' else 'input'} weights. "
     )
     if lab.window:

@@ -173,8 +173,8 @@ QUESTIONS = {
     "radius": Question(
         "Is the spectral radius what matters?",
         "The same ρ in all four, while σ₁ differs. The two linear networks end with one slope: in the long run ρ rules "
-        "them, and a larger σ₁ only stretches the first steps. With tanh and a loud input the slopes of the activation fall below "
-        "1, and both decay faster than ρ of W alone says: what counts is the product of Jacobians.",
+        "them, and a larger σ₁ only stretches the first steps. With tanh and a loud input the slopes of the activation fall "
+        "below 1, and both decay faster than ρ of W alone says: what counts is the product of Jacobians.",
         (
             Lane(initialisation="spectral", rho=0.95),
             Lane(initialisation="orthogonal", rho=0.95),

@@ -103,7 +103,7 @@ CALLS = [
     Call("singular_value_fan", (LAGS, -0.1 * LAGS[:, None] * np.arange(1, 6)), {}),
     Call("eigenvalue_plane", (EIGENVALUES[None],), {"weights": 1.1 * EIGENVALUES, "spectral_norm": 1.4}),
     Call("eigenvalue_plane", (EIGENVALUES[None],), {}),
-    Call("step_share_bars", (np.linspace(-0.01, 0.05, T),), {"window": 10}),
+    Call("step_share_bars", (np.linspace(-0.01, 0.05, T),), {"window": 10, "full": np.linspace(-0.02, 0.06, T)}),
     Call("step_share_bars", (np.full(T, np.nan),), {}),
     Call("error_surface", (np.linspace(2, 8, 7), np.linspace(-4, 1, 6), random.random((6, 7)), (WAY, WAY / 2)), {}),
     Call("error_surface", (np.linspace(2, 8, 7), np.linspace(-4, 1, 6), random.random((6, 7)), (None, WAY)), {}),
