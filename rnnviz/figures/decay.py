@@ -126,8 +126,8 @@ def decay_curves(curves: Sequence[Curve], *, sequences: str = "", theme: Theme =
         theme=theme,
         question="How much of a small change is left after k steps?",
         look_for="A straight fall is exponential decay: it vanishes. A level line is a memory, a rising one explodes. Thin "
-        "dashes are what theory says before anything is measured.",
-        height=430,
+        "dashes: what theory expects of the chosen line.",
+        height=400,
     )
 
 

@@ -30,6 +30,7 @@ from rnnviz.experiment import INITIALISATIONS, SETTINGS
 from rnnviz.figures import Curve, Theme
 from rnnviz.model import probe_batch
 from rnnviz.runs import LiveRun
+from rnnviz.tasks import TASKS
 from rnnviz.training import Checkpoint
 from rnnviz.ui.lab_state import NUMBERS, PRESETS, QUESTIONS, VIEWS, Lab, fitting, lane_name
 from rnnviz.ui.plain import literal
@@ -47,6 +48,7 @@ PAID_STEPS = 200  # more bars cannot be told apart
 SEEDS = 5
 RUN_WORK = 4e9  # multiplications that a trained network may need before an answer would no longer come at once
 DROP = "as drawn"
+STARTS = {**INITIALISATIONS, "spectral": "Gaussian, rescaled to ρ"}
 GROWS = 1.02  # a factor above which a line visibly rises
 CLIFF_START, CLIFF_STEPS = (6.0, -2.5), 60
 DIVERGES = {"cell": "rnn", "activation": "linear", "optimizer": "sgd", "learning_rate": "1", "clip_norm": "0"}
@@ -61,7 +63,8 @@ STYLE = "@media (max-width: 640px) { .st-key-lab_top [data-testid='stHorizontalB
 def current() -> Lab:
     """What this session looks at: what it had, or what its link says if somebody else wrote that."""
     query = st.query_params.to_dict()
-    if "lab" in st.session_state and query == st.session_state.get("lab_address"):
+    # No query at all: back from another page by the navigation.
+    if "lab" in st.session_state and query in (st.session_state.get("lab_address"), {}):
         held: Lab = st.session_state.lab
         return held
     lab, notices = Lab.from_query(query)
@@ -93,6 +96,8 @@ def _set(name: str, of_lane: bool) -> None:
     if of_lane:
         _become(lab.with_lane(**{name: None if value == DROP else value}))
     else:
+        if name == "run" and (run := registry().find(value)) is not None:
+            lab = replace(lab, at=run.poll().step)  # the newest weights
         _become(replace(lab, **{name: value}))
 
 
@@ -156,7 +161,7 @@ def _lane_controls(lab: Lab) -> None:
     )  # fmt: skip
     _control(
         st.selectbox, "initialisation", lane.initialisation, "Initialisation", list(cell.initialisations), lane=True,
-        format_func=INITIALISATIONS.__getitem__, help=SETTINGS["initialisation"].help,
+        format_func=STARTS.__getitem__, help=SETTINGS["initialisation"].help,
     )  # fmt: skip
     if "activation" in cell.options:
         _control(
@@ -184,10 +189,10 @@ def _run_control(lab: Lab) -> None:
     if not ids:
         st.caption("Train one in the Playground, then come back: its recorded steps appear here.")
         return
-    runs = {found: registry().find(found) for found in ids}
+    runs = {found: run for found in ids if (run := registry().find(found)) is not None}
     _control(
         st.selectbox, "run", lab.run if lab.run in ids else "", "Run", ["", *ids], lane=False,
-        format_func=lambda found: "none" if not found else CELLS[runs[found].experiment.cell].title,  # type: ignore[union-attr]
+        format_func=lambda found: _run_name(runs[found]) if found else "none",
         help="A run of the Playground, measured on the fixed examples of its task instead of noise.",
     )  # fmt: skip
     if (run := _live_run(lab)) is not None:
@@ -198,6 +203,10 @@ def _run_control(lab: Lab) -> None:
                 st.select_slider, "at", run.checkpoint_at(lab.at).step, "Training step", steps, lane=False,
                 help="The recorded moments of that run whose weights are kept.",
             )  # fmt: skip
+
+
+def _run_name(run: LiveRun) -> str:
+    return f"{CELLS[run.experiment.cell].title}, {TASKS[run.experiment.task].title.lower()}"
 
 
 # The big plot

@@ -24,9 +24,10 @@ from rnnviz.ui.server import registry
 def current_run() -> LiveRun:
     """The run this session watches: the one it had, else the one its link names, else a new one from the link's fields.
 
-    When the address is no longer the one this session wrote, the visitor went back or forward: it is read afresh.
+    When the address is no longer the one this session wrote, the visitor went back or forward: it is read afresh. Without
+    any query they come from another page of the app, by its navigation, and find what they left.
     """
-    if "run" in st.session_state and st.query_params.to_dict() == st.session_state.get("address"):
+    if "run" in st.session_state and st.query_params.to_dict() in (st.session_state.get("address"), {}):
         held: LiveRun = st.session_state.run
         return held
     query = {name: st.query_params[name] for name in st.query_params}

@@ -17,6 +17,7 @@ def lab(visit):
     def open_lab(**query):
         seen = visit(PAGE)
         seen.at.query_params.clear()
+        del seen.at.session_state["lab"]
         for name, value in query.items():
             seen.at.query_params[name] = str(value)
         seen.look()
@@ -150,3 +151,16 @@ def test_a_run_of_the_playground_at_any_kept_step(visit):
     move(seen, "at", 0)
     assert "a run: GRU, step 0" in seen.at.dataframe[0].value["line"].tolist()
     assert run.checkpoint_at(0).step == 0
+
+
+def test_coming_back_by_the_navigation_finds_everything_as_it_was_left(visit):
+    seen = visit(cell="gru", length=20, hidden_size=8)
+    run = seen.run
+    for page, _key in (("gradient_lab", "lab"), ("playground", "run"), ("gradient_lab", "lab")):
+        seen.at.query_params.clear()  # as a browser does
+        seen.at.switch_page(f"pages/{page}.py").run()
+        seen.check()
+        if page == "gradient_lab" and seen.at.session_state["lab"].T == 100:
+            move(seen, "T", 50)
+    assert seen.at.session_state["run"] is run
+    assert (state(seen).T, seen.at.query_params["T"]) == (50, "50")
