@@ -23,9 +23,10 @@ from rnnviz.training import Checkpoint, start
 
 MOST_LANES = 4
 EVERY_LAG = 12  # up to here each lag is measured; beyond, no picture is fine enough to show them all
-LAGS = 48
+LAGS = 40
+QUOTED = 50  # what is left after so many steps is said in words
 MOST_SAMPLES = 8
-WORK = 4e8  # multiplications in the products of one lane, which take most of its time
+WORK = 2.5e8  # multiplications in the products of one lane, which take most of its time
 SETTLED = 4  # lags at which a curve does not yet fall as it does later
 
 
@@ -156,10 +157,10 @@ class Decay:
 
 
 def chosen_lags(T: int) -> np.ndarray:
-    """(K,) the lags worth measuring: every one at first, evenly spread ones beyond, 0 and T included."""
+    """(K,) the lags worth measuring: every one at first, evenly spread ones beyond; 0, T and the lag quoted included."""
     near = np.arange(min(T, EVERY_LAG) + 1)
     far = np.round(np.linspace(min(T, EVERY_LAG), T, LAGS - EVERY_LAG + 1)).astype(int)
-    return np.unique(np.concatenate([near, far]))
+    return np.unique(np.concatenate([near, far, [min(T, QUOTED)]]))
 
 
 def sample_count(T: int, n: int) -> int:

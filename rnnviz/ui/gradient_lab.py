@@ -17,6 +17,7 @@ from rnnviz.analysis import half_life
 from rnnviz.analysis.cliff import descend, unit_error
 from rnnviz.analysis.lab import (
     MOST_LANES,
+    QUOTED,
     Decay,
     Lane,
     decay,
@@ -301,12 +302,13 @@ def big_plot(seen: Measured) -> None:
         left, right = st.columns([1, 2.1], gap="medium")
     with right:
         names = [name for name, _ in seen.rows()]
-        sequences = seen.edited.log10_norms.shape[1]
+        counts = sorted({found.log10_norms.shape[1] for found in seen.lanes})
+        sequences = f"{counts[0]}–{counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
         _picture(
             figures.decay_curves(
                 [_curve(k, name, found, k == lab.edit - 1) for k, (name, found) in enumerate(seen.rows())],
                 sequences="one input sequence"
-                if sequences == 1
+                if sequences == "1"
                 else f"median and range of {sequences} input sequences",
                 theme=look,
             ),
@@ -399,9 +401,9 @@ def numbers(lab: Lab, seen: Measured) -> None:
         fast, slow = min(found, key=lambda row: row[1]), max(found, key=lambda row: row[1])
         st.markdown(
             f"**{literal(fast[0])}** loses the past fastest: × {fast[1]:.3g} with each step back, "
-            f"{_ten(fast[2].at(50))} left after {_at_most(50, fast[2])} steps. **{literal(slow[0])}** "
-            f"{'grows' if slow[1] > GROWS else 'holds it best'}: × {slow[1]:.3g}, {_ten(slow[2].at(50))} after "
-            f"{_at_most(50, slow[2])}."
+            f"{_ten(fast[2].at(QUOTED))} left after {_at_most(QUOTED, fast[2])} steps. **{literal(slow[0])}** "
+            f"{'grows' if slow[1] > GROWS else 'holds it best'}: × {slow[1]:.3g}, {_ten(slow[2].at(QUOTED))} after "
+            f"{_at_most(QUOTED, slow[2])}."
         )
     asked = next((question for question in QUESTIONS.values() if question.lanes == lab.lanes), None)
     if asked is not None:
@@ -570,7 +572,7 @@ def _half_life(lab: Lab, seen: Measured) -> None:
     _picture(figures.unit_half_lives(f, gate=gate, symbol=symbol, theme=theme()), "half_life")
     half = half_life(f)
     direct = found.theory[0].log10
-    lag = min(50, lab.T)
+    lag = min(QUOTED, lab.T)
     st.markdown(
         f"{literal(seen.edited_name)}: mean {symbol} from {f.min():.3g} to {f.max():.3g}, half-lives {half.min():.3g} to "
         f"{half.max():.3g} steps. Over {lag} steps the direct path alone, ∏{symbol} of the strongest unit, leaves "

@@ -106,6 +106,7 @@ def test_lags_and_samples() -> None:
         lags = chosen_lags(T)
         assert (lags[0], lags[-1]) == (0, T)
         assert (np.diff(lags) > 0).all()
+        assert min(T, 50) in lags
         assert len(lags) <= 50
     assert sample_count(100, 32) == 8
     assert sample_count(1000, 128) == 1
