@@ -41,8 +41,8 @@ def main() -> None:
         print(f"| cell | {' | '.join(f'T {length}' for length in LENGTHS)} |")
         print("|---" * (len(LENGTHS) + 1) + "|")
         for name in TWINS:
-            seconds = _medians({n: _ours(Experiment(cell=name, length=n), 4000 // n) for n in LENGTHS})
-            relative = [seconds[n] / seconds[LENGTHS[0]] for n in LENGTHS]  # each did equally many time steps
+            taken = _medians({n: _ours(Experiment(cell=name, length=n), 4000 // n) for n in LENGTHS})
+            relative = [taken[n] / taken[LENGTHS[0]] for n in LENGTHS]  # each did equally many time steps
             print(f"| {name} | {' | '.join(f'{value:.2f}' for value in relative)} |", flush=True)
 
         print(f"\nTime of a training step of every cell, relative to the lstm's (T 100, H 32, {CONDITIONS})")

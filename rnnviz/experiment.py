@@ -598,8 +598,13 @@ class Experiment(BaseModel):
         if self.residual or self.layer_norm or self.dropout or self.readout == "attention":
             arrays += 6
         examples = max(self.batch_size, 2 * PROBE_SIZE)  # the probe's trace counts double
-        units = self.hidden_size * (1 + self.bidirectional)
-        return self.length * examples * units * self.layers * arrays * 4 / 2**20
+        numbers = self.hidden_size * (1 + self.bidirectional) * self.layers * arrays
+        task = TASKS[self.task]
+        numbers += 4 * len(task.input_names) + 8 * len(task.output_names)
+        if task.loss == "ctc":
+            numbers += 2 * self.length / self.gap + 1  # its table of alignments: two entries a label, for every frame
+        fixed_set = self.examples * len(task.input_names)
+        return self.length * (examples * numbers + fixed_set) * 4 / 2**20
 
     def amend(self, **changes: Any) -> Experiment:
         """This experiment with some fields changed, validated like a new one."""

@@ -133,26 +133,36 @@ class Layer:
 
     def sample_norms(self) -> dict[str, np.ndarray]:
         """State name -> (T, B) 2-norm over units of each sample's total state gradient, in the layer's own time."""
-        found = {}
-        for name, grads in self.gradients.states.items():
-            found[name] = np.empty((grads.shape[0], grads.shape[2]), grads.numpy().dtype)
-            _norms_over_units(grads.numpy(), found[name])
-        return found
+        return {name: norms_over_units(grads.numpy()) for name, grads in self.gradients.states.items()}
+
+
+def norms_over_units(grads: np.ndarray) -> np.ndarray:
+    """(T, H, B) contiguous -> (T, B) 2-norms, in the same precision."""
+    norms = np.empty((grads.shape[0], grads.shape[2]), grads.dtype)
+    _norms_over_units(grads, norms)
+    return norms
 
 
 @loop
 def _norms_over_units(grads: Array, norms: Array) -> None:
-    # grads (T, H, B), norms (T, B); summed in float64, where the square of a vanishing float32 does not vanish
+    # Scaled by the largest before squaring: a float64 reaches 1e+-308, its square only half as far.
     T, H, B = grads.shape
-    total = np.empty(B)
+    largest, total = np.empty(B), np.empty(B)
     for t in range(T):
+        largest[:] = 0
         total[:] = 0
         for j in range(H):
             for b in range(B):
-                value = np.float64(grads[t, j, b])
+                largest[b] = max(largest[b], abs(np.float64(grads[t, j, b])))
+        for b in range(B):
+            if largest[b] == 0:  # also where all are not numbers: those stay in the sum
+                largest[b] = 1
+        for j in range(H):
+            for b in range(B):
+                value = np.float64(grads[t, j, b]) / largest[b]
                 total[b] += value * value
         for b in range(B):
-            norms[t, b] = math.sqrt(total[b])
+            norms[t, b] = largest[b] * math.sqrt(total[b])
 
 
 class _Node(torch.autograd.Function):

@@ -25,7 +25,7 @@ from rnnviz.model import (
     reordered,
     run_pass,
 )
-from rnnviz.recurrence import Layer
+from rnnviz.recurrence import Layer, norms_over_units
 from rnnviz.rollout import future
 from rnnviz.scoring import best_path
 from rnnviz.tasks import TASKS, Batch
@@ -400,11 +400,8 @@ def _softmax(outputs: np.ndarray) -> np.ndarray:
 
 
 def _norms(grads: np.ndarray) -> np.ndarray:
-    """(T, B, H) -> (T, B), scaled before squaring: a float64 reaches 1e±308, its square only half as far."""
-    largest = np.abs(grads).max(2)
-    with np.errstate(invalid="ignore"):  # inf / inf, in a diverged network
-        scaled = grads / np.where(largest > 0, largest, 1)[..., None]
-    return largest * np.linalg.norm(scaled, axis=2)
+    """(T, B, H) -> (T, B)."""
+    return norms_over_units(np.ascontiguousarray(grads.transpose(0, 2, 1)))
 
 
 def _single(values: np.ndarray) -> np.ndarray:

@@ -203,10 +203,12 @@ def _advance(
             clipped = experiment.clip_norm
         before = parameters.clone(), {name: value.clone() for name, value in state.items()}
         _update(experiment, step + 1, parameters, gradient, state)
-        if not torch.isfinite(parameters.abs().max()):
+        # The square of a large gradient overflows before the weights do, and would stop them for good without a word.
+        kept = (parameters, *state.values()) if norm > 1e18 else (parameters,)
+        if not all(torch.isfinite(vector.abs().max()) for vector in kept):
             parameters, state = before
             diverged = (
-                f"Step {step + 1}: the update carried a weight beyond the range of float32 "
+                f"Step {step + 1}: the update carried a weight or the optimizer's memory of it beyond the range of float32 "
                 f"(gradient norm {norm:.3g}, learning rate {learning_rate_at(experiment, step):.3g})."
             )
             break

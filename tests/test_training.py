@@ -332,7 +332,9 @@ def test_an_update_beyond_float32_is_not_made() -> None:
     checkpoint = replace(checkpoint, optimizer_state={"velocity": np.full_like(checkpoint.parameters, 3e38)})
     done = advance(checkpoint, 5)
     assert done.diverged is not None
-    assert done.diverged.startswith("Step 1: the update carried a weight beyond the range of float32 (gradient norm ")
+    assert done.diverged.startswith(
+        "Step 1: the update carried a weight or the optimizer's memory of it beyond the range of float32 (gradient norm "
+    )
     assert done.diverged.endswith("learning rate 10).")
     assert bits(done.checkpoint) == bits(checkpoint)
     assert len(done.losses) == len(done.frames) == 0
@@ -445,3 +447,16 @@ def test_dropout_changes_the_training_and_not_what_a_trace_shows() -> None:
     assert dropped.parameters.tobytes() == clean.parameters.tobytes()
     np.testing.assert_array_equal(trace(dropped).losses, trace(clean).losses)
     assert advance(dropped, 1).losses[0] != advance(clean, 1).losses[0]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop"])
+def test_an_optimizer_that_overflows_is_said_rather_than_standing_still(optimizer: str) -> None:
+    experiment = Experiment(
+        cell="rnn", activation="linear", optimizer=optimizer, clip_norm=0, length=4, hidden_size=2, batch_size=1
+    )
+    first = start(experiment)
+    huge = np.where(np.arange(len(first.parameters)) < 10, first.parameters * np.float32(1e7), first.parameters)
+    done = advance(replace(first, parameters=huge.astype(np.float32) * np.float32(1e3)), 5, record_last=False)
+    assert done.diverged is not None
+    assert done.checkpoint.step < 5
+    assert all(np.isfinite(kept).all() for kept in done.checkpoint.optimizer_state.values())

@@ -12,6 +12,7 @@ MOST_FRAMES = 240
 FRAME_BYTES = 22 * 2**20
 MOST_CHECKPOINTS = 9
 CHECKPOINT_BYTES = 6 * 2**20
+LASTING = 3  # frames in a row that must pass an exam
 AVERAGED = 100  # training steps in a running mean; fresh batches, so it is an honest test score
 SERIES = ("loss", "grad_norm", "clipped_norm", "accuracy")
 AVERAGES = {"loss_mean": "loss", "accuracy_mean": "accuracy"}
@@ -85,7 +86,7 @@ class History:
         """The first training step at which the yardstick is reached, by examples that were not trained on.
 
         Fresh batches are such examples: then it is the running mean over a full window. An exam, and for a fixed training
-        set the held-out examples, are looked at in the kept frames.
+        set the held-out examples, are looked at in the kept frames, and one frame may be luck: `LASTING` of them in a row.
         """
         if yardstick.metric == "exam" or held_out:
             name = "exam" if yardstick.metric == "exam" else f"held_out_{yardstick.metric}"
@@ -95,6 +96,8 @@ class History:
             values = self.series(f"{yardstick.metric}_mean")[AVERAGED - 1 :]
             steps = np.arange(AVERAGED, AVERAGED + len(values))
         good = values <= yardstick.value if yardstick.metric == "loss" else values >= yardstick.value
+        if yardstick.metric == "exam" or held_out:
+            good = np.convolve(good, np.ones(LASTING), "full")[: len(good)] == LASTING
         return int(steps[np.argmax(good)]) if good.any() else None
 
     def _append(self, name: str, values: np.ndarray) -> None:

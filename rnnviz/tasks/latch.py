@@ -25,7 +25,8 @@ def sample(rng: np.random.Generator, batch_size: int, setup: Setup) -> Batch:
 
 def describe(inputs: np.ndarray, target: np.ndarray) -> str:
     """Such as "+1, then 36 steps of noise → +1"."""
-    return f"{inputs[0, 0]:+.0f}, then {len(inputs) - 1} steps of noise → {LATCH.output_names[int(target)]}"
+    first, answer = LATCH.output_names[int(inputs[0, 0] > 0)], LATCH.output_names[int(target)]
+    return f"{first}, then {len(inputs) - 1} steps of noise → {answer}"
 
 
 LATCH = Task(
@@ -36,7 +37,7 @@ LATCH = Task(
     "later, the network must still know which it was: the noise must not wear the memory away.",
     citation="Bengio, Simard & Frasconi 1994; in this form Hochreiter & Schmidhuber 1997, experiment 3a",
     input_names=("value",),
-    output_names=("-1", "+1"),
+    output_names=("−1", "+1"),
     answers="once",
     loss="cross_entropy",
     sample=sample,

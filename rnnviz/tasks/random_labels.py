@@ -25,7 +25,7 @@ def describe(inputs: np.ndarray, target: np.ndarray) -> str:
 RANDOM_LABELS = Task(
     name="random_labels",
     title="Learn coin tosses by heart",
-    verb="learn coin tosses by heart",
+    verb="memorise coin tosses",
     explanation="Every example is pure noise and its label the toss of a coin, but the same few come again and again. The "
     "network can memorise them all, and on fresh ones it will still only guess: a low training loss is not learning.",
     citation="Zhang, Bengio, Hardt, Recht & Vinyals 2017",

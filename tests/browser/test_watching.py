@@ -13,7 +13,7 @@ ATTEMPTS = 3
 
 
 def test_train_moves_the_counter_and_the_pictures_and_pause_stops_them(page, app_server, measured):
-    screen = Screen(page).open(app_server.url)
+    screen = Screen(page).open(app_server.url, steps=50_000)  # the default budget is over in seconds
     before = screen.drawn
     waits, speeds = [], []
     for _ in range(ATTEMPTS):

@@ -368,8 +368,9 @@ def test_a_fixed_set_is_solved_when_fresh_examples_are_right() -> None:
     if seen.solved_at is None:
         assert max(right.values()) < 0.99, "learned by heart is not solved"
     else:
-        assert right[seen.solved_at] >= 0.99
-        assert all(share < 0.99 for step, share in right.items() if step < seen.solved_at)
+        shares = [share for step, share in right.items() if step <= seen.solved_at]
+        assert min(shares[-3:]) >= 0.99
+        assert all(min(shares[k : k + 3]) < 0.99 for k in range(len(shares) - 3)), "not earlier"
 
 
 def test_random_labels_are_never_called_solved() -> None:

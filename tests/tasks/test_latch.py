@@ -50,4 +50,4 @@ def test_guessing_one_of_two_scores_the_declared_baseline() -> None:
 
 def test_a_description_names_the_first_value_and_how_long_it_has_to_be_kept() -> None:
     inputs = np.array([[-1], [0.3], [0.1], [-0.2]], np.float32)
-    assert LATCH.describe(inputs, np.int64(0)) == "-1, then 3 steps of noise → -1"
+    assert LATCH.describe(inputs, np.int64(0)) == "−1, then 3 steps of noise → −1"
