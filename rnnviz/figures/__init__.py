@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 import plotly.graph_objects as go
 
+from rnnviz.figures.diagram import Link, Part, cell_diagram
 from rnnviz.figures.gradients import gradient_norm_plot, gradient_training_heatmap
+from rnnviz.figures.influence import influence_plot
 from rnnviz.figures.inputs import input_heat, input_images, input_marked_values, input_symbols, input_wave
 from rnnviz.figures.legend import legend_html
 from rnnviz.figures.loss import Exam, loss_curve
@@ -49,6 +51,8 @@ FIGURES: dict[str, Callable[..., go.Figure]] = {
         prediction_future,
         prediction_words,
         attention_map,
+        cell_diagram,
+        influence_plot,
     )
 }
 
@@ -57,10 +61,14 @@ __all__ = [
     "FLOAT32_FLOOR",
     "PLOTLY_CONFIG",
     "Exam",
+    "Link",
+    "Part",
     "Theme",
     "attention_map",
+    "cell_diagram",
     "gradient_norm_plot",
     "gradient_training_heatmap",
+    "influence_plot",
     "input_heat",
     "input_images",
     "input_marked_values",

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from rnnviz.figures import FIGURES, Exam
+from rnnviz.figures import FIGURES, Exam, Link, Part
 
 T, U, F = 50, 12, 7
 t = np.arange(1, T + 1)
@@ -30,6 +30,12 @@ P = random.dirichlet(np.ones(6), T).T  # (6, T)
 PULSES = np.where(random.random((T, 3)) < 0.2, random.choice((-1.0, 1.0), (T, 3)), 0.0)
 WORDS = ["not", "so", "good"] * 16
 PATH = np.where(random.random(T) < 0.1, random.integers(1, 6, T), np.nan)
+PARTS = [
+    Part("x", "x_t", "", "signed", 0.0, text="0.3, 1"),
+    Part("past h", "h_{t-1}", "", "signed", -0.4),
+    Part("h", "h_t", "tanh", "signed", 0.8, "hidden state"),
+]
+LINKS = [Link("x", "h", 1.5e-12), Link("past h", "h", -0.2)]
 
 
 class Call(NamedTuple):
@@ -91,6 +97,10 @@ CALLS = [
     Call("prediction_words", (P[:2], WORDS), {"names": ("negative", "positive")}),
     Call("attention_map", (np.eye(8),), {"read": list("abcdefgh"), "said": list("hgfedcba")}),
     Call("attention_map", (np.full((1, T), 1 / T),), {}),
+    Call("cell_diagram", (PARTS, LINKS), {"cell": "rnn"}),
+    Call("cell_diagram", (PARTS, LINKS), {"backward": True}),
+    Call("influence_plot", (t, 10.0**decay, -(10.0**decay) / 2), {"steps": T}),
+    Call("influence_plot", (t, np.zeros(T), np.zeros(T)), {"steps": T}),
 ]
 
 

@@ -1,0 +1,290 @@
+"""One step of a cell as a diagram: symbols and operations as boxes, what runs between them as wires with numbers.
+
+The place of a box means nothing; its number and colour, and the number, colour and thickness of a wire, are measured. Three
+cells are laid out by hand; any other in columns, each box right of all it needs.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from rnnviz.figures.base import Array, finish, maths, note
+from rnnviz.figures.theme import FONT_SIZE, GATE, SIGNED, Theme, legible_on, palette, sample, see_through
+
+BOX, DOT = 58, 30  # pixels
+THINNEST, THICKEST = 1.2, 9.0
+Place = tuple[float, float]
+
+LAYOUTS: Final[Mapping[str, Mapping[str, Place]]] = MappingProxyType(
+    {
+        "rnn": {"past h": (0, 0.85), "x": (0, 0.15), "h": (1, 0.5)},
+        "lstm": {
+            "past c": (0, 1), "past h": (0, 0.62), "x": (0, 0.22), "forget": (0.3, 0.78), "input": (0.3, 0.54),
+            "candidate": (0.3, 0.3), "output": (0.3, 0.04), "c 1": (0.52, 0.95), "c 2": (0.52, 0.43), "c": (0.7, 0.78),
+            "h 1": (0.84, 0.42), "h": (1, 0.1),
+        },
+        "gru": {
+            "past h": (0, 0.92), "x": (0, 0.1), "update": (0.28, 0.64), "reset": (0.28, 0.34), "candidate 1": (0.46, 0.3),
+            "candidate": (0.63, 0.12), "h 2": (0.5, 0.56), "h 1": (0.79, 0.38), "h 3": (0.79, 0.92), "h": (1, 0.66),
+        },
+    }
+)  # fmt: skip
+
+
+class Part(NamedTuple):
+    """A box of the diagram.
+
+    Attributes:
+        name: what wires call it.
+        symbol: as `maths` takes it; "" for an operation.
+        rule: what is done here, such as "σ" or "+".
+        kind: "gate" for a value from 0 to 1, "operation", or "signed" for any other.
+        number: its value or gradient.
+        words: what it is, for the pointer.
+        text: what stands there in place of the number, where one number would not do.
+        gate: name of the gate, for its accent.
+    """
+
+    name: str
+    symbol: str
+    rule: str
+    kind: str
+    number: float
+    words: str = ""
+    text: str = ""
+    gate: str = ""
+
+
+class Link(NamedTuple):
+    """A wire and what runs along it."""
+
+    source: str
+    target: str
+    number: float
+
+
+def short(value: float) -> str:
+    """At most 3 significant digits, powers of ten written out."""
+    if not np.isfinite(value):
+        return "no number" if np.isnan(value) else "∞" if value > 0 else "−∞"
+    mantissa, _, power = f"{value:.3g}".replace("-", "−").partition("e")
+    if mantissa in ("0", "−0"):
+        return "0"
+    exponent = power.replace("−0", "−").lstrip("+0")
+    return f"{mantissa}·10<sup>{exponent}</sup>" if power else mantissa
+
+
+def cell_diagram(
+    parts: Sequence[Part], links: Sequence[Link], *, cell: str = "", backward: bool = False, theme: Theme = "light"
+) -> go.Figure:
+    """One step of one unit: every symbol once with its number, every wire with what runs along it.
+
+    `cell` names a layout made by hand, if there is one. With `backward` the numbers are gradients and the arrows point back.
+    Thickness and colour are relative to the largest number in the picture, forward to 1 at least.
+    """
+    colours = palette(theme)
+    known = {part.name: part for part in parts}
+    if unknown := {end for link in links for end in link[:2]} - set(known):
+        raise ValueError(f"links must run between the parts. Got {', '.join(sorted(unknown))}.")
+    drawn = [part.number for part in parts if not part.text] + [link.number for link in links]
+    sizes = np.abs([number for number in drawn if np.isfinite(number)])
+    limit = float(sizes.max(initial=0.0)) or 1.0
+    if not backward:
+        limit = max(limit, 1.0)
+    by_hand = LAYOUTS.get(cell, {})
+    if set(by_hand) == set(known):
+        at, routes, columns, rows = dict(by_hand), [[by_hand[a], by_hand[b]] for a, b, _ in links], 5, 4
+        rows = 2 if len(parts) == 3 else 4
+    else:
+        at, routes, columns, rows = _columns([part.name for part in parts], links)
+    figure = go.Figure()
+    for link, route in zip(links, routes, strict=True):
+        _wire(figure, link, known[link.source], route, limit, backward, theme)
+    for operations in (True, False):
+        shown = [part for part in parts if (part.kind == "operation") == operations]
+        if shown:
+            _boxes(figure, shown, at, limit, backward, operations, theme)
+    figure.update_layout(
+        xaxis={"title": {"text": "from step t − 1 to step t"}, "range": [-0.045, 1.045], "visible": False},
+        yaxis={"title": {"text": "parts of the cell"}, "range": [-0.13, 1.15], "visible": False},
+        margin={"l": 8, "r": 8, "t": 4, "b": 4},
+        showlegend=False,
+        hovermode="closest",
+        dragmode=False,
+    )
+    figure.update_xaxes(fixedrange=True)
+    figure.update_yaxes(fixedrange=True)
+    figure.add_annotation(
+        note("time runs →" if not backward else "← the gradient runs", theme=theme, x=1, xref="paper", xanchor="right")
+        | {"y": 1, "yref": "paper", "yanchor": "top", "font": {"size": FONT_SIZE - 1, "color": colours.muted}}
+    )
+    return finish(
+        figure,
+        theme=theme,
+        question="Which way back does the error take at this step?" if backward else "What does the cell do at this step?",
+        look_for="Each number is a gradient of this example’s loss; thickness is relative to the largest here. A wire "
+        "that has gone thin is a way on which nothing is learned."
+        if backward
+        else "A thick wire carries a large value: blue positive, orange negative, teal a gate from 0 to 1. A gate near 0 "
+        "makes the wire behind its ⊙ thin, whatever came in.",
+        height=max(260, 40 + 105 * rows),
+    )
+
+
+def _shade(number: float, kind: str, limit: float, theme: Theme, *, faintest: float = 0.0) -> str:
+    """A gate's teal, or blue and orange around 0; `faintest` keeps a thin line visible."""
+    if kind == "gate":
+        return sample(GATE, theme, max(faintest, min(max(number, 0.0), 1.0)))
+    share = min(abs(number) / limit, 1.0) if np.isfinite(number) else 1.0
+    share = max(faintest, share)
+    return sample(SIGNED, theme, 0.5 + 0.5 * share * (1 if number >= 0 else -1))
+
+
+def _wire(
+    figure: go.Figure, link: Link, source: Part, route: list[Place], limit: float, backward: bool, theme: Theme
+) -> None:
+    colours = palette(theme)
+    x, y = _curve(route)
+    share = min(abs(link.number) / limit, 1.0) if np.isfinite(link.number) else 0.0
+    kind = "gate" if source.kind == "gate" and not backward else "signed"
+    colour = _shade(link.number, kind, limit, theme, faintest=0.45) if share else colours.frame
+    figure.add_trace(
+        go.Scatter(
+            x=x,
+            y=y,
+            mode="lines",
+            line={"color": colour, "width": THINNEST + (THICKEST - THINNEST) * share, "dash": "solid" if share else "dot"},
+            name=f"{link.source} → {link.target}",
+            hoverinfo="skip",
+        )
+    )
+    head = np.array([0.27, 0.24] if backward else [0.73, 0.76]) * (len(x) - 1)
+    k = head.astype(int)
+    figure.add_trace(
+        go.Scatter(
+            x=x[k],
+            y=y[k],
+            mode="markers",
+            marker={
+                "symbol": "arrow",
+                "angleref": "previous",
+                "size": [0, 9 + 8 * share],
+                "color": colour,
+                "line": {"width": 0},
+            },
+            name="arrow",
+            hoverinfo="skip",
+        )
+    )
+    middle = (len(x) - 1) // 2
+    figure.add_annotation(
+        note(short(link.number), theme=theme, x=float(x[middle]), y=float(y[middle]), name="wire")
+        | {"font": {"size": 11, "color": colours.ink}, "bgcolor": see_through(colours.panel, 0.85)}
+    )
+
+
+def _boxes(
+    figure: go.Figure,
+    parts: Sequence[Part],
+    at: Mapping[str, Place],
+    limit: float,
+    backward: bool,
+    operations: bool,
+    theme: Theme,
+) -> None:
+    colours = palette(theme)
+    fills = [
+        colours.panel
+        if operations or part.text
+        else _shade(part.number, "signed" if backward else part.kind, limit, theme)
+        for part in parts
+    ]
+    figure.add_trace(
+        go.Scatter(
+            x=np.array([at[part.name][0] for part in parts], np.float32),
+            y=np.array([at[part.name][1] for part in parts], np.float32),
+            mode="markers",
+            marker={
+                "symbol": "circle" if operations else "square",
+                "size": DOT if operations else BOX,
+                "color": fills,
+                "opacity": 1,
+                "line": {
+                    "color": [colours.gates.get(part.gate, colours.muted) for part in parts],
+                    "width": [2.5 if part.gate in colours.gates else 1.25 for part in parts],
+                },
+            },
+            customdata=[[part.name, part.words or part.rule, part.text or short(part.number)] for part in parts],
+            hovertemplate="%{customdata[1]}<br>%{customdata[2]}<extra></extra>",
+            name="operations" if operations else "symbols",
+        )
+    )
+    for part, fill in zip(parts, fills, strict=True):
+        place = {"x": at[part.name][0], "y": at[part.name][1], "showarrow": False, "captureevents": False}
+        ink = legible_on(fill)
+        if operations:
+            figure.add_annotation(text=part.rule, font={"size": FONT_SIZE, "color": ink}, name="operation", **place)
+            continue
+        said = part.text or short(part.number)
+        small = 10 if len(said) > 8 else 12
+        text = f"<b>{maths(part.symbol)}</b><br><span style='font-size:{small}px'>{said}</span>"
+        figure.add_annotation(text=text, font={"size": 16, "color": ink}, name="symbol", **place)
+        if part.rule:
+            figure.add_annotation(
+                text=part.rule, yshift=BOX / 2 + 9, font={"size": 12, "color": colours.muted}, name="rule", **place
+            )
+
+
+def _curve(route: Sequence[Place]) -> tuple[Array, Array]:
+    """A smooth way through the points, level at each of them."""
+    s = np.linspace(0, 1, 25, dtype=np.float32)
+    x = [a + (c - a) * s for (a, _), (c, _) in pairwise(route)]
+    y = [b + (d - b) * (3 * s**2 - 2 * s**3) for (_, b), (_, d) in pairwise(route)]
+    return np.concatenate(x), np.concatenate(y)
+
+
+def _columns(names: Sequence[str], links: Sequence[Link]) -> tuple[dict[str, Place], list[list[Place]], int, int]:
+    """Sugiyama, Tagawa & Toda 1981, in short: a column a depth, a way through every column in between, few crossings.
+
+    Returns each box's place, each wire's way, and the number of columns and of rows.
+    """
+    depth = dict.fromkeys(names, 0)
+    for _ in names:  # as often as the longest chain could need
+        for source, target, _ in links:
+            depth[target] = max(depth[target], depth[source] + 1)
+    last = max(depth.values()) or 1
+    columns: dict[int, list[str]] = defaultdict(list)
+    for name in names:
+        columns[depth[name]].append(name)
+    ways: list[list[str]] = []
+    for k, (source, target, _) in enumerate(links):
+        through = [f"way {k} {column}" for column in range(depth[source] + 1, depth[target])]
+        for column, stop in enumerate(through, depth[source] + 1):
+            columns[column].append(stop)
+        ways.append([source, *through, target])
+    beside: dict[str, list[str]] = defaultdict(list)
+    for way in ways:
+        for one, other in pairwise(way):
+            beside[one].append(other)
+            beside[other].append(one)
+    row = {name: k / max(1, len(column) - 1) for column in columns.values() for k, name in enumerate(column)}
+    for sweep in range(8):
+        order = range(last + 1) if sweep % 2 == 0 else range(last, -1, -1)
+        for k in order:
+            column = columns[k]
+            wish = {name: np.mean([row[other] for other in beside[name]]) if beside[name] else row[name] for name in column}
+            column.sort(key=wish.__getitem__)
+            # A way needs less room than a box.
+            room = np.array([0.55 if name.startswith("way ") else 1.0 for name in column])
+            middles = np.cumsum(room) - room / 2
+            row |= dict(zip(column, (middles / room.sum()).tolist(), strict=True))
+    at = {name: (k / last, 1 - row[name]) for k, column in columns.items() for name in column}
+    rows = max(sum(0.55 if name.startswith("way ") else 1.0 for name in column) for column in columns.values())
+    return {name: at[name] for name in names}, [[at[name] for name in way] for way in ways], last + 1, int(np.ceil(rows))
