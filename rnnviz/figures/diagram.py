@@ -100,13 +100,15 @@ def cell_diagram(
         limit = max(limit, 1.0)
     by_hand = LAYOUTS.get(cell, {})
     if set(by_hand) == set(known):
-        at, routes, columns, rows = dict(by_hand), [[by_hand[a], by_hand[b]] for a, b, _ in links], 5, 4
+        at, routes = dict(by_hand), [[by_hand[a], by_hand[b]] for a, b, _ in links]
         rows = 2 if len(parts) == 3 else 4
     else:
-        at, routes, columns, rows = _columns([part.name for part in parts], links)
+        at, routes, rows = _columns([part.name for part in parts], links)
     figure = go.Figure()
-    for link, route in zip(links, routes, strict=True):
-        _wire(figure, link, known[link.source], route, limit, backward, theme)
+    height = max(260, 40 + 105 * rows)
+    labels = _label_places(routes, list(at.values()), height)
+    for link, route, label in zip(links, routes, labels, strict=True):
+        _wire(figure, link, known[link.source], route, label, limit, backward, theme)
     for operations in (True, False):
         shown = [part for part in parts if (part.kind == "operation") == operations]
         if shown:
@@ -134,7 +136,7 @@ def cell_diagram(
         if backward
         else "A thick wire carries a large value: blue positive, orange negative, teal a gate from 0 to 1. A gate near 0 "
         "makes the wire behind its ⊙ thin, whatever came in.",
-        height=max(260, 40 + 105 * rows),
+        height=height,
     )
 
 
@@ -148,7 +150,14 @@ def _shade(number: float, kind: str, limit: float, theme: Theme, *, faintest: fl
 
 
 def _wire(
-    figure: go.Figure, link: Link, source: Part, route: list[Place], limit: float, backward: bool, theme: Theme
+    figure: go.Figure,
+    link: Link,
+    source: Part,
+    route: list[Place],
+    label: int,
+    limit: float,
+    backward: bool,
+    theme: Theme,
 ) -> None:
     colours = palette(theme)
     x, y = _curve(route)
@@ -183,9 +192,8 @@ def _wire(
             hoverinfo="skip",
         )
     )
-    middle = (len(x) - 1) // 2
     figure.add_annotation(
-        note(short(link.number), theme=theme, x=float(x[middle]), y=float(y[middle]), name="wire")
+        note(short(link.number), theme=theme, x=float(x[label]), y=float(y[label]), name="wire")
         | {"font": {"size": 11, "color": colours.ink}, "bgcolor": see_through(colours.panel, 0.85)}
     )
 
@@ -233,7 +241,7 @@ def _boxes(
             figure.add_annotation(text=part.rule, font={"size": FONT_SIZE, "color": ink}, name="operation", **place)
             continue
         said = part.text or short(part.number)
-        small = 10 if len(said) > 8 else 12
+        small = 10 if len(said) > 7 else 12
         text = f"<b>{maths(part.symbol)}</b><br><span style='font-size:{small}px'>{said}</span>"
         figure.add_annotation(text=text, font={"size": 16, "color": ink}, name="symbol", **place)
         if part.rule:
@@ -243,17 +251,40 @@ def _boxes(
 
 
 def _curve(route: Sequence[Place]) -> tuple[Array, Array]:
-    """A smooth way through the points, level at each of them."""
-    s = np.linspace(0, 1, 25, dtype=np.float32)
+    """A smooth way through the points, level at both ends (cubic Hermite)."""
+    points = np.array(route)
+    slopes = np.zeros(len(points))
+    if len(points) > 2:
+        slopes[1:-1] = (points[2:, 1] - points[:-2, 1]) / 2
+    s = np.linspace(0, 1, 25)
     x = [a + (c - a) * s for (a, _), (c, _) in pairwise(route)]
-    y = [b + (d - b) * (3 * s**2 - 2 * s**3) for (_, b), (_, d) in pairwise(route)]
+    y = [
+        b * (2 * s**3 - 3 * s**2 + 1) + d * (3 * s**2 - 2 * s**3) + m * (s**3 - 2 * s**2 + s) + n * (s**3 - s**2)
+        for ((_, b), (_, d)), (m, n) in zip(pairwise(route), pairwise(slopes.tolist()), strict=True)
+    ]
     return np.concatenate(x), np.concatenate(y)
 
 
-def _columns(names: Sequence[str], links: Sequence[Link]) -> tuple[dict[str, Place], list[list[Place]], int, int]:
+def _label_places(routes: Sequence[Sequence[Place]], boxes: Sequence[Place], height: int) -> list[int]:
+    """Which point of each wire its number stands at: near the middle, but not on another number or a box."""
+    apart = np.array([0.055, 20 / height])
+    taken = [np.array(box) for box in boxes]
+    found = []
+    for route in routes:
+        points = np.stack(_curve(route), 1)
+        shares = (0.5, 0.42, 0.58, 0.35, 0.65, 0.3, 0.7)
+        tried = [int(share * (len(points) - 1)) for share in shares]
+        free = [min((np.abs(points[k] - other) / apart).max() for other in taken) for k in tried]
+        best = next((k for k, room in zip(tried, free, strict=True) if room > 1), tried[int(np.argmax(free))])
+        taken.append(points[best])
+        found.append(best)
+    return found
+
+
+def _columns(names: Sequence[str], links: Sequence[Link]) -> tuple[dict[str, Place], list[list[Place]], int]:
     """Sugiyama, Tagawa & Toda 1981, in short: a column a depth, a way through every column in between, few crossings.
 
-    Returns each box's place, each wire's way, and the number of columns and of rows.
+    Returns each box's place, each wire's way, and the number of rows.
     """
     depth = dict.fromkeys(names, 0)
     for _ in names:  # as often as the longest chain could need
@@ -287,4 +318,6 @@ def _columns(names: Sequence[str], links: Sequence[Link]) -> tuple[dict[str, Pla
             row |= dict(zip(column, (middles / room.sum()).tolist(), strict=True))
     at = {name: (k / last, 1 - row[name]) for k, column in columns.items() for name in column}
     rows = max(sum(0.55 if name.startswith("way ") else 1.0 for name in column) for column in columns.values())
-    return {name: at[name] for name in names}, [[at[name] for name in way] for way in ways], last + 1, int(np.ceil(rows))
+    low, high = min(y for _, y in at.values()), max(y for _, y in at.values())
+    at = {name: (x, (y - low) / (high - low) if high > low else 0.5) for name, (x, y) in at.items()}
+    return {name: at[name] for name in names}, [[at[name] for name in way] for way in ways], int(np.ceil(rows))
