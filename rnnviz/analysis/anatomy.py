@@ -119,9 +119,9 @@ def dissect(trace: Trace, t: int, example: int = 0, layer: int = -1) -> Anatomy:
         RnnvizError: if there is no such step, example or layer.
     """
     T, B, _ = trace.inputs.shape
-    for name, at, size in (("t", t, T), ("example", example, B)):
-        if not 0 <= at < size:
-            raise RnnvizError(f"`{name}` must be from 0 to {size - 1}. Got {at}.")
+    for name, index, size in (("t", t, T), ("example", example, B)):
+        if not 0 <= index < size:
+            raise RnnvizError(f"`{name}` must be from 0 to {size - 1}. Got {index}.")
     experiment, (place, told) = trace.experiment, chosen_layer(trace, layer)
     cell = CELLS[experiment.cell]
     weights = layer_weights(views(experiment, torch.tensor(trace.parameters).double()), f"{place}")
@@ -155,14 +155,15 @@ def dissect(trace: Trace, t: int, example: int = 0, layer: int = -1) -> Anatomy:
         if name in at.values():
             given = told.state_grads[name][t, example] if name in cell.states else received[name].numpy()
             runs[name].back(read[name][1], torch.from_numpy(given.copy()))
-            for symbol, _, grad in runs[name].occurrences():
+            for symbol, back in runs[name].occurrences():
                 if symbol in at:
-                    received[at[symbol]] += grad
+                    received[at[symbol]] += back
 
     wires: list[Wire] = []
     operations: dict[str, list[Node]] = {}
     for symbol, name in at.items():
-        values, grad = known[symbol].detach().numpy(), received[name].numpy()
+        values = known[symbol].detach().numpy()
+        grad: np.ndarray = received[name].numpy()
         if name in cell.states:
             kind: Kind = "state"
             grad = told.state_grads[name][t, example]
@@ -390,17 +391,17 @@ class _Run:
     def grad(self, tensor: Tensor) -> Tensor:
         return self._grads.get(tensor, torch.zeros_like(tensor)).detach()
 
-    def occurrences(self) -> Iterator[tuple[str, Tensor, Tensor]]:
+    def occurrences(self) -> Iterator[tuple[str, Tensor]]:
         for leaves in self.leaves.values():
             for name, leaf in leaves:
-                yield name, leaf, self.grad(leaf)
+                yield name, self.grad(leaf)
 
     def numbers(self, H: int) -> dict[Term, np.ndarray]:
         """What a line in numbers needs: every term's value for each unit; matrices and inputs are not printed."""
         flat = {term: value.detach() for term, value in self.made.items() if value.ndim < 2}
         names = {r"\phi": ACTIVATION_LATEX[self._activation]}
-        self_ = {term: value.expand(H).numpy() for term, value in flat.items() if value.ndim == 0 or len(value) == H}
-        return _Numbers(self_, names)
+        values = {term: value.expand(H).numpy() for term, value in flat.items() if value.ndim == 0 or len(value) == H}
+        return _Numbers(values, names)
 
 
 class _Numbers(dict[Term, np.ndarray]):

@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 import plotly.graph_objects as go
 
-from rnnviz.figures.diagram import Link, Part, cell_diagram
+from rnnviz.figures.diagram import Link, Part, cell_diagram, short
 from rnnviz.figures.gradients import gradient_norm_plot, gradient_training_heatmap
 from rnnviz.figures.influence import influence_plot
 from rnnviz.figures.inputs import input_heat, input_images, input_marked_values, input_symbols, input_wave
 from rnnviz.figures.legend import legend_html
 from rnnviz.figures.loss import Exam, loss_curve
-from rnnviz.figures.marks import mark_phases, mark_windows
+from rnnviz.figures.marks import mark_phases, mark_step, mark_windows
 from rnnviz.figures.predictions import prediction_classes, prediction_values
 from rnnviz.figures.sequences import (
     attention_map,
@@ -78,6 +78,7 @@ __all__ = [
     "legend_html",
     "loss_curve",
     "mark_phases",
+    "mark_step",
     "mark_windows",
     "palette",
     "prediction_classes",
@@ -88,6 +89,7 @@ __all__ = [
     "prediction_symbols",
     "prediction_values",
     "prediction_words",
+    "short",
     "template",
     "unit_heatmap",
 ]

@@ -130,7 +130,9 @@ def cell_diagram(
     return finish(
         figure,
         theme=theme,
-        question="Which way back does the error take at this step?" if backward else "What does the cell do at this step?",
+        question="Which way back does the error take at this step?"
+        if backward
+        else "What does the cell do at this step?",
         look_for="Each number is a gradient of this example’s loss; thickness is relative to the largest here. A wire "
         "that has gone thin is a way on which nothing is learned."
         if backward
@@ -169,7 +171,11 @@ def _wire(
             x=x,
             y=y,
             mode="lines",
-            line={"color": colour, "width": THINNEST + (THICKEST - THINNEST) * share, "dash": "solid" if share else "dot"},
+            line={
+                "color": colour,
+                "width": THINNEST + (THICKEST - THINNEST) * share,
+                "dash": "solid" if share else "dot",
+            },
             name=f"{link.source} → {link.target}",
             hoverinfo="skip",
         )
@@ -308,9 +314,11 @@ def _columns(names: Sequence[str], links: Sequence[Link]) -> tuple[dict[str, Pla
     row = {name: k / max(1, len(column) - 1) for column in columns.values() for k, name in enumerate(column)}
     for sweep in range(8):
         order = range(last + 1) if sweep % 2 == 0 else range(last, -1, -1)
-        for k in order:
-            column = columns[k]
-            wish = {name: np.mean([row[other] for other in beside[name]]) if beside[name] else row[name] for name in column}
+        for depth_now in order:
+            column = columns[depth_now]
+            wish = {
+                name: np.mean([row[other] for other in beside[name]]) if beside[name] else row[name] for name in column
+            }
             column.sort(key=wish.__getitem__)
             # A way needs less room than a box.
             room = np.array([0.55 if name.startswith("way ") else 1.0 for name in column])

@@ -22,7 +22,10 @@ def influence_plot(
     """
     colours = palette(theme)
     t = np.asarray(steps_t)
-    found = {"measured": np.abs(numbers(measured, 1, "measured")), "predicted": np.abs(numbers(predicted, 1, "predicted"))}
+    found = {
+        "measured": np.abs(numbers(measured, 1, "measured")),
+        "predicted": np.abs(numbers(predicted, 1, "predicted")),
+    }
     drawn = np.concatenate(list(found.values()))
     drawn = np.log10(drawn[np.isfinite(drawn) & (drawn > 0)])
     high = int(np.ceil(drawn.max())) if drawn.size else 0

@@ -87,6 +87,12 @@ class LiveRun:
         """The newest one."""
         return self._checkpoint
 
+    def checkpoint_at(self, step: int) -> Checkpoint:
+        """The newest kept one at or before `step`."""
+        with self._lock:
+            kept = [*self._history.checkpoints, self._checkpoint]
+        return max((c for c in kept if c.step <= step), key=lambda c: c.step, default=kept[0])
+
     @property
     def trained(self) -> bool:
         """Whether any training step has been taken."""

@@ -63,7 +63,14 @@ def test_time_pictures_share_margins_and_axis(call: Call) -> None:
 
 def test_which_pictures_are_over_time_and_over_training() -> None:
     over_time = {call.name for call in CALLS if build(call).layout.meta.get("time_axis")}
-    others = {"loss_curve", "prediction_values", "prediction_classes", "prediction_future", "input_images", "cell_diagram"}
+    others = {
+        "loss_curve",
+        "prediction_values",
+        "prediction_classes",
+        "prediction_future",
+        "input_images",
+        "cell_diagram",
+    }
     assert over_time == set(FIGURES) - others
     training = {call.name: build(call).layout.meta.get("training_axis") for call in CALLS}
     assert {name: axis for name, axis in training.items() if axis} == {
