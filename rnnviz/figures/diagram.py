@@ -115,7 +115,7 @@ def cell_diagram(
             _boxes(figure, shown, at, limit, backward, operations, theme)
     figure.update_layout(
         xaxis={"title": {"text": "from step t − 1 to step t"}, "range": [-0.045, 1.045], "visible": False},
-        yaxis={"title": {"text": "parts of the cell"}, "range": [-0.13, 1.15], "visible": False},
+        yaxis={"title": {"text": "parts of the cell"}, "range": [-0.11, 1.15], "visible": False},
         margin={"l": 8, "r": 8, "t": 4, "b": 4},
         showlegend=False,
         hovermode="closest",
@@ -133,8 +133,8 @@ def cell_diagram(
         question="Which way back does the error take at this step?"
         if backward
         else "What does the cell do at this step?",
-        look_for="Each number is a gradient of this example’s loss; thickness is relative to the largest here. A wire "
-        "that has gone thin is a way on which nothing is learned."
+        look_for="Each number is a gradient of this example’s loss; thickness is relative to the largest here. Little of "
+        "the error takes the way of a thin wire."
         if backward
         else "A thick wire carries a large value: blue positive, orange negative, teal a gate from 0 to 1. A gate near 0 "
         "makes the wire behind its ⊙ thin, whatever came in.",
@@ -200,7 +200,7 @@ def _wire(
     )
     figure.add_annotation(
         note(short(link.number), theme=theme, x=float(x[label]), y=float(y[label]), name="wire")
-        | {"font": {"size": 11, "color": colours.ink}, "bgcolor": see_through(colours.panel, 0.85)}
+        | {"font": {"size": 11, "color": colours.ink}, "bgcolor": see_through(colours.page, 0.85)}
     )
 
 
@@ -302,9 +302,9 @@ def _columns(names: Sequence[str], links: Sequence[Link]) -> tuple[dict[str, Pla
         columns[depth[name]].append(name)
     ways: list[list[str]] = []
     for k, (source, target, _) in enumerate(links):
-        through = [f"way {k} {column}" for column in range(depth[source] + 1, depth[target])]
-        for column, stop in enumerate(through, depth[source] + 1):
-            columns[column].append(stop)
+        through = [f"way {k} {between}" for between in range(depth[source] + 1, depth[target])]
+        for between, stop in enumerate(through, depth[source] + 1):
+            columns[between].append(stop)
         ways.append([source, *through, target])
     beside: dict[str, list[str]] = defaultdict(list)
     for way in ways:

@@ -27,12 +27,12 @@ from rnnviz.ui.pictures import STATES
 from rnnviz.ui.playground import theme
 
 OWN = ("t", "unit", "example", "layer", "at", "direction")
-DIRECTIONS = {"forward": "forward: values", "backward": "backward: gradients"}
+DIRECTIONS = {"forward": "forward", "backward": "backward"}
 SHOWN_UNITS = 64  # more rows cannot be told apart
 STYLE = """
 .st-key-inside_diagram { overflow-x: auto; }
 .st-key-inside_diagram [data-testid="stElementContainer"] { min-width: 760px; }
-.st-key-inside_equations { overflow-x: auto; }
+.st-key-inside_equations { overflow-x: auto; overflow-y: hidden; padding-bottom: 0.6rem; }
 .st-key-inside_equations .katex { font-size: 1.02em; }
 .st-key-inside_equations .katex-display { margin: 0.2em 0; text-align: left; }
 .st-key-inside_equations .katex-display > .katex { text-align: left; }
@@ -120,6 +120,8 @@ def view() -> View:
 def write_address(run: LiveRun) -> None:
     """Make the address bar a link to exactly this moment."""
     own = view().to_query()
+    if view().layer == run.experiment.layers:
+        own.pop("layer", None)
     session.write_address(run, own)
     st.session_state.inside_address = own
 
@@ -167,8 +169,14 @@ def _one(whole: Trace, one: slice) -> Trace:
         return {name: array[:, one].copy() for name, array in values.items()}
 
     def layer(of: LayerTrace) -> LayerTrace:
-        kinds = (of.states, of.gates, of.state_grads, of.gate_grads, of.preactivation_grads)
-        return LayerTrace(*map(cut, kinds), reverse=None if of.reverse is None else layer(of.reverse))
+        return LayerTrace(
+            states=cut(of.states),
+            gates=cut(of.gates),
+            state_grads=cut(of.state_grads),
+            gate_grads=cut(of.gate_grads),
+            preactivation_grads=cut(of.preactivation_grads),
+            reverse=None if of.reverse is None else layer(of.reverse),
+        )
 
     return replace(
         whole,
@@ -201,7 +209,8 @@ def which(run: LiveRun, snapshot: Snapshot) -> None:
             st.button(
                 "Train", key="inside_train", icon=":material/play_arrow:", type="primary", width="stretch",
                 on_click=_train, disabled=snapshot.status in ("finished", "diverged"),
-                help="Train this network further, as in the Playground. Kept moments of it can be looked at here.",
+                help="Train this network further, as in the Playground, up to its step budget. Kept moments of it can be "
+                "looked at here.",
             )  # fmt: skip
     with columns[1]:
         steps = sorted({*snapshot.rewindable_to, run.checkpoint.step})
@@ -218,7 +227,7 @@ def which(run: LiveRun, snapshot: Snapshot) -> None:
         B = probe_batch(experiment).inputs.shape[1]
         _control(
             st.number_input, "example", f"Example (1 to {B})", 1, B, step=1,
-            help="Which of the task’s fixed examples the network reads here. It is never trained on them.",
+            help="Which of the task’s fixed examples the network reads here. They are drawn apart from what it is trained on.",
         )  # fmt: skip
     with columns[3]:
         if experiment.layers > 1:
@@ -264,7 +273,7 @@ def step_by_step(run: LiveRun) -> None:
 
 
 def _where(experiment: Experiment, steps: int) -> None:
-    columns = st.columns([2.2, 0.55, 4, 0.55, 3], gap="small", vertical_alignment="bottom")
+    columns = st.columns([1.7, 1.1, 3.6, 3.2], gap="medium", vertical_alignment="bottom")
     with columns[0]:
         st.session_state.inside_direction = view().direction
         st.segmented_control(
@@ -272,18 +281,19 @@ def _where(experiment: Experiment, steps: int) -> None:
             on_change=_set, args=("direction",),
             help="Forward: the values of this step. Backward: the derivative of this example’s loss with respect to each.",
         )  # fmt: skip
-    columns[1].button(
-        "Back", key="inside_back", icon=":material/chevron_left:", on_click=_move, args=(-1,), disabled=view().t <= 1,
-        help="One time step back.", width="stretch",
-    )  # fmt: skip
+    with columns[1].container(horizontal=True, gap="small"):
+        st.button(
+            "", key="inside_back", icon=":material/chevron_left:", on_click=_move, args=(-1,), disabled=view().t <= 1,
+            help="One time step back.",
+        )  # fmt: skip
+        st.button(
+            "", key="inside_next", icon=":material/chevron_right:", on_click=_move, args=(1,), disabled=view().t >= steps,
+            help="One time step forward.",
+        )  # fmt: skip
     with columns[2]:
         if steps > 1:
             _control(st.slider, "t", "Time step t", 1, steps, help="Which step of the sequence the cell is shown at.")
-    columns[3].button(
-        "Next", key="inside_next", icon=":material/chevron_right:", on_click=_move, args=(1,),
-        disabled=view().t >= steps, help="One time step forward.", width="stretch",
-    )  # fmt: skip
-    with columns[4]:
+    with columns[3]:
         if experiment.hidden_size > 1:
             _control(
                 st.slider, "unit", "Unit", 1, experiment.hidden_size,
@@ -307,6 +317,7 @@ def _diagram(told: Trace, found: Anatomy) -> None:
         line = next((line.latex for line in found.lines if line.name == node.name), "")
         words = _words(told.experiment, node.name)
         st.info(f"${node.symbol}$: {words}. {f'${line}$' if line else ''}", icon=":material/info:")
+    st.html(figures.legend_html(theme(), only=("signed",) if backward else ("signed", "gate")))
     st.caption(figure.layout.meta["look_for"])
     if backward:
         carried = " and ".join(f"${cell.symbols[name]}_{{t-1}}$" for name in cell.carried)
@@ -319,7 +330,8 @@ def _diagram(told: Trace, found: Anatomy) -> None:
     else:
         st.caption(
             "Where a weight matrix lies on the way, a wire carries what it adds to this unit: its row of the matrix times "
-            "all units or inputs. Biases are in the equations below. Click a box for its definition."
+            "all units or inputs. Biases are in the equations below. Where a box stands means nothing; its numbers are "
+            "measured. Click a box for its definition."
         )
 
 

@@ -65,7 +65,7 @@ def _choices(experiment: Experiment, gate: str) -> dict[str, tuple[str, float | 
     signed = gate in cell.signed_gates or gate in cell.unbounded_gates
     wanted: dict[str, tuple[str, float | str]] = {"hold it at 0": ("hold", 0.0)}
     if not signed:
-        wanted |= {"hold it at 1 (as if it were not there)": ("hold", 1.0), "hold it at ½": ("hold", 0.5)}
+        wanted |= {"hold it at 1" if gate == "update" else "drop it (hold it at 1)": ("hold", 1.0), "hold it at ½": ("hold", 0.5)}
     for other in cell.gates:
         wanted[f"tie it: {symbol} = 1 − {cell.symbols[other]}"] = ("tie", other)
     wanted |= {f"shift its bias by {shift:+g}".replace("-", "−"): ("shift", shift) for shift in SHIFTS}
@@ -112,29 +112,33 @@ def _surgery(seen: Checkpoint) -> None:
     kept = seen.parameters.tobytes()
     before = _outcome(experiment, seen.step, kept, "", "", 0.0)
     after = _outcome(experiment, seen.step, kept, gate, how, value)
-    metrics = st.columns(3)
+    answered = before.right is not None and after.right is not None
+    metrics = st.columns(3 if answered else 2)
     _metric(metrics[0], "Loss on the probe examples", before.loss, after.loss, "inverse")
     if before.right is not None and after.right is not None:
         _metric(metrics[1], "Right answers", before.right, after.right, "normal")
-    metrics[2].metric(
-        "Gradient reaches back", f"{after.reach} steps", f"{after.reach - before.reach:+d}", delta_color="off", border=True,
-        help="How many steps back from the last one the median norm stays above 1 % of the largest met on the way.",
+    metrics[-1].metric(
+        "Gradient reaches back", f"{after.reach} steps", f"{after.reach - before.reach:+d} from {before.reach}",
+        delta_color="off", border=True, help="How many steps back from the last one the median norm stays above 1 % of the "
+        "largest met on the way.",
     )  # fmt: skip
     memory = cell.carried[0]
     drawn = np.concatenate([outcome.median for outcome in (before, after)])
     drawn = drawn[np.isfinite(drawn)]
     span = (float(drawn.min()), float(drawn.max())) if drawn.size else (0.0, 0.0)
-    sides: Any = zip(st.columns(2, gap="medium"), ("as it is", words), (before, after), strict=True)
-    for column, title, outcome in sides:
-        figure = figures.gradient_norm_plot(
+    drawings = [
+        figures.gradient_norm_plot(
             np.arange(1, len(outcome.median) + 1), outcome.median, outcome.low, outcome.high, names=(memory, memory),
             symbols=(cell.symbols[memory],) * 2, extent=span, theme=theme(),
-        )  # fmt: skip
+        )
+        for outcome in (before, after)
+    ]  # fmt: skip
+    widest = min((figure.layout.yaxis for figure in drawings), key=lambda axis: axis.range[0])
+    for k, (column, title) in enumerate(zip(st.columns(2, gap="medium"), ("as it is", words), strict=True)):
+        drawings[k].update_layout(yaxis=widest)
         with column:
-            st.markdown(f"**Which steps still feel the loss?** {gate} gate: {title}")
-            st.plotly_chart(
-                figure, key=f"inside_norms_{outcome is after}", theme=None, config=dict(figures.PLOTLY_CONFIG)
-            )
+            st.markdown(f"**Which steps still feel the loss?** {gate}: {title}")
+            st.plotly_chart(drawings[k], key=f"inside_norms_{k}", theme=None, config=dict(figures.PLOTLY_CONFIG))
     st.caption(
         "Compare the two curves, and the loss above them. What this network loses, it had learned to use; another network, "
         "trained with the gate overruled from the start, may find another way."

@@ -112,7 +112,7 @@ def test_kept_moments_of_a_training_run(visit):
 def test_surgery_says_what_it_costs(page):
     seen = page(**SMALL, cell="lstm", forget_bias=1)
     assert widget(seen, "gate").value == "forget"
-    move(seen, "how", "hold it at 1 (as if it were not there)")
+    move(seen, "how", "drop it (hold it at 1)")
     loss = next(metric for metric in seen.at.metric if metric.label.startswith("Loss"))
     whole = trace(seen.run.checkpoint).losses.mean()
     assert loss.delta.endswith(f"from {whole:.3g}")
