@@ -273,7 +273,7 @@ def step_by_step(run: LiveRun) -> None:
 
 
 def _where(experiment: Experiment, steps: int) -> None:
-    columns = st.columns([1.7, 1.1, 3.6, 3.2], gap="medium", vertical_alignment="bottom")
+    columns = st.columns([2, 2, 3.2, 2.9], gap="medium", vertical_alignment="bottom")
     with columns[0]:
         st.session_state.inside_direction = view().direction
         st.segmented_control(
@@ -283,12 +283,12 @@ def _where(experiment: Experiment, steps: int) -> None:
         )  # fmt: skip
     with columns[1].container(horizontal=True, gap="small"):
         st.button(
-            "", key="inside_back", icon=":material/chevron_left:", on_click=_move, args=(-1,), disabled=view().t <= 1,
+            "Back", key="inside_back", icon=":material/chevron_left:", on_click=_move, args=(-1,), disabled=view().t <= 1,
             help="One time step back.",
         )  # fmt: skip
         st.button(
-            "", key="inside_next", icon=":material/chevron_right:", on_click=_move, args=(1,), disabled=view().t >= steps,
-            help="One time step forward.",
+            "Next", key="inside_next", icon=":material/chevron_right:", on_click=_move, args=(1,),
+            disabled=view().t >= steps, help="One time step forward.",
         )  # fmt: skip
     with columns[2]:
         if steps > 1:
@@ -459,7 +459,10 @@ def _norms(told: Trace, grads: Mapping[str, np.ndarray], steps: int) -> go.Figur
     with np.errstate(divide="ignore"):
         found = [np.log10(np.linalg.norm(grads[name][:steps, 0], axis=1)) for name in names]
     second = {} if names[0] == names[1] else {"median_c": found[1], "low_c": found[1], "high_c": found[1]}
-    return figures.gradient_norm_plot(
+    figure = figures.gradient_norm_plot(
         np.arange(1, steps + 1), *[found[0]] * 3, **second, names=names,  # type: ignore[arg-type]
         symbols=(cell.symbols[names[0]], cell.symbols[names[1]]), theme=theme(),
     )  # fmt: skip
+    # One example has no median and no quantiles.
+    figure.layout.annotations = [words for words in figure.layout.annotations if "median" not in words.text]
+    return figure

@@ -65,7 +65,10 @@ def _choices(experiment: Experiment, gate: str) -> dict[str, tuple[str, float | 
     signed = gate in cell.signed_gates or gate in cell.unbounded_gates
     wanted: dict[str, tuple[str, float | str]] = {"hold it at 0": ("hold", 0.0)}
     if not signed:
-        wanted |= {"hold it at 1" if gate == "update" else "drop it (hold it at 1)": ("hold", 1.0), "hold it at ½": ("hold", 0.5)}
+        wanted |= {
+            "hold it at 1" if gate == "update" else "drop it (hold it at 1)": ("hold", 1.0),
+            "hold it at ½": ("hold", 0.5),
+        }
     for other in cell.gates:
         wanted[f"tie it: {symbol} = 1 − {cell.symbols[other]}"] = ("tie", other)
     wanted |= {f"shift its bias by {shift:+g}".replace("-", "−"): ("shift", shift) for shift in SHIFTS}
@@ -139,10 +142,14 @@ def _surgery(seen: Checkpoint) -> None:
         with column:
             st.markdown(f"**Which steps still feel the loss?** {gate}: {title}")
             st.plotly_chart(drawings[k], key=f"inside_norms_{k}", theme=None, config=dict(figures.PLOTLY_CONFIG))
-    st.caption(
-        "Compare the two curves, and the loss above them. What this network loses, it had learned to use; another network, "
-        "trained with the gate overruled from the start, may find another way."
-    )
+    if seen.step:
+        said = "Where the loss rises, this network had come to rely on the gate; another one, trained with the gate "
+        said += "overruled from the start, may find another way."
+    else:
+        said = (
+            "This network is untrained, so its loss says nothing yet about what the gate is good for. Train it first."
+        )
+    st.caption(f"Compare the two curves, and the loss above them. {said}")
 
 
 def _metric(column: Any, label: str, before: float, after: float, good: str) -> None:

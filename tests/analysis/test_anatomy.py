@@ -85,7 +85,7 @@ def test_numbers_have_at_most_three_digits():
     assert latex_number(0.5 - 0.25j) == r"(0.5 - 0.25\,i)"
     told = trace(start(Experiment(cell="slstm", task="adding", length=T, hidden_size=6)))
     for line in dissect(told, 5).lines:
-        for number in re.findall(r"\d+\.?\d*", "".join(line.substituted(0))):
+        for number in re.findall(r"\d+\.?\d*", " ".join(line.substituted(0))):
             assert len(number.replace(".", "").lstrip("0")) <= 3 or float(number) >= 1000
 
 
