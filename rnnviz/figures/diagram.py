@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -62,6 +62,13 @@ class Part(NamedTuple):
     gate: str = ""
 
 
+class _Pieces(NamedTuple):
+    """What a figure is made of, collected first: adding to a plotly figure piece by piece takes several times as long."""
+
+    traces: list[go.Scatter]
+    notes: list[dict[str, Any]]
+
+
 class Link(NamedTuple):
     """A wire and what runs along it."""
 
@@ -89,7 +96,6 @@ def cell_diagram(
     `cell` names a layout made by hand, if there is one. With `backward` the numbers are gradients and the arrows point back.
     Thickness and colour are relative to the largest number in the picture, forward to 1 at least.
     """
-    colours = palette(theme)
     known = {part.name: part for part in parts}
     if unknown := {end for link in links for end in link[:2]} - set(known):
         raise ValueError(f"links must run between the parts. Got {', '.join(sorted(unknown))}.")
@@ -104,28 +110,31 @@ def cell_diagram(
         rows = 2 if len(parts) == 3 else 4
     else:
         at, routes, rows = _columns([part.name for part in parts], links)
-    figure = go.Figure()
+    pieces = _Pieces([], [])
     height = max(260, 40 + 105 * rows)
     labels = _label_places(routes, list(at.values()), height)
     for link, route, label in zip(links, routes, labels, strict=True):
-        _wire(figure, link, known[link.source], route, label, limit, backward, theme)
+        _wire(pieces, link, known[link.source], route, label, limit, backward, theme)
     for operations in (True, False):
         shown = [part for part in parts if (part.kind == "operation") == operations]
         if shown:
-            _boxes(figure, shown, at, limit, backward, operations, theme)
-    figure.update_layout(
-        xaxis={"title": {"text": "from step t − 1 to step t"}, "range": [-0.045, 1.045], "visible": False},
-        yaxis={"title": {"text": "parts of the cell"}, "range": [-0.11, 1.15], "visible": False},
-        margin={"l": 8, "r": 8, "t": 4, "b": 4},
-        showlegend=False,
-        hovermode="closest",
-        dragmode=False,
-    )
-    figure.update_xaxes(fixedrange=True)
-    figure.update_yaxes(fixedrange=True)
-    figure.add_annotation(
+            _boxes(pieces, shown, at, limit, backward, operations, theme)
+    pieces.notes.append(
         note("time runs →" if not backward else "← the gradient runs", theme=theme, x=1, xref="paper", xanchor="right")
-        | {"y": 1, "yref": "paper", "yanchor": "top", "font": {"size": FONT_SIZE - 1, "color": colours.muted}}
+        | {"y": 1, "yref": "paper", "yanchor": "top"}
+    )
+    hidden = {"visible": False, "fixedrange": True}
+    figure = go.Figure(
+        pieces.traces,
+        {
+            "annotations": pieces.notes,
+            "xaxis": hidden | {"title": {"text": "from step t − 1 to step t"}, "range": [-0.045, 1.045]},
+            "yaxis": hidden | {"title": {"text": "parts of the cell"}, "range": [-0.11, 1.15]},
+            "margin": {"l": 8, "r": 8, "t": 4, "b": 4},
+            "showlegend": False,
+            "hovermode": "closest",
+            "dragmode": False,
+        },
     )
     return finish(
         figure,
@@ -152,7 +161,7 @@ def _shade(number: float, kind: str, limit: float, theme: Theme, *, faintest: fl
 
 
 def _wire(
-    figure: go.Figure,
+    pieces: _Pieces,
     link: Link,
     source: Part,
     route: list[Place],
@@ -166,7 +175,7 @@ def _wire(
     share = min(abs(link.number) / limit, 1.0) if np.isfinite(link.number) else 0.0
     kind = "gate" if source.kind == "gate" and not backward else "signed"
     colour = _shade(link.number, kind, limit, theme, faintest=0.45) if share else colours.frame
-    figure.add_trace(
+    pieces.traces.append(
         go.Scatter(
             x=x,
             y=y,
@@ -182,7 +191,7 @@ def _wire(
     )
     head = np.array([0.27, 0.24] if backward else [0.73, 0.76]) * (len(x) - 1)
     k = head.astype(int)
-    figure.add_trace(
+    pieces.traces.append(
         go.Scatter(
             x=x[k],
             y=y[k],
@@ -198,14 +207,14 @@ def _wire(
             hoverinfo="skip",
         )
     )
-    figure.add_annotation(
+    pieces.notes.append(
         note(short(link.number), theme=theme, x=float(x[label]), y=float(y[label]), name="wire")
         | {"font": {"size": 11, "color": colours.ink}, "bgcolor": see_through(colours.page, 0.85)}
     )
 
 
 def _boxes(
-    figure: go.Figure,
+    pieces: _Pieces,
     parts: Sequence[Part],
     at: Mapping[str, Place],
     limit: float,
@@ -220,7 +229,7 @@ def _boxes(
         else _shade(part.number, "signed" if backward else part.kind, limit, theme)
         for part in parts
     ]
-    figure.add_trace(
+    pieces.traces.append(
         go.Scatter(
             x=np.array([at[part.name][0] for part in parts], np.float32),
             y=np.array([at[part.name][1] for part in parts], np.float32),
@@ -245,16 +254,17 @@ def _boxes(
         place = {"x": at[part.name][0], "y": at[part.name][1], "showarrow": False, "captureevents": False}
         ink = legible_on(fill)
         if operations:
-            figure.add_annotation(text=part.rule, font={"size": FONT_SIZE, "color": ink}, name="operation", **place)
+            pieces.notes.append(
+                {"text": part.rule, "font": {"size": FONT_SIZE, "color": ink}, "name": "operation"} | place
+            )
             continue
         said = part.text or short(part.number)
         small = 10 if len(said) > 7 else 12
         text = f"<b>{maths(part.symbol)}</b><br><span style='font-size:{small}px'>{said}</span>"
-        figure.add_annotation(text=text, font={"size": 16, "color": ink}, name="symbol", **place)
+        pieces.notes.append({"text": text, "font": {"size": 16, "color": ink}, "name": "symbol"} | place)
         if part.rule:
-            figure.add_annotation(
-                text=part.rule, yshift=BOX / 2 + 9, font={"size": 12, "color": colours.muted}, name="rule", **place
-            )
+            above = {"yshift": BOX / 2 + 9, "font": {"size": 12, "color": colours.muted}}
+            pieces.notes.append({"text": part.rule, "name": "rule"} | above | place)
 
 
 def _curve(route: Sequence[Place]) -> tuple[Array, Array]:

@@ -227,7 +227,7 @@ def which(run: LiveRun, snapshot: Snapshot) -> None:
         B = probe_batch(experiment).inputs.shape[1]
         _control(
             st.number_input, "example", f"Example (1 to {B})", 1, B, step=1,
-            help="Which of the task’s fixed examples the network reads here. They are drawn apart from what it is trained on.",
+            help="Which of the task’s fixed examples the network reads here. They are drawn apart from its training.",
         )  # fmt: skip
     with columns[3]:
         if experiment.layers > 1:
