@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -28,6 +29,7 @@ from rnnviz.ui.playground import theme
 
 OWN = ("t", "unit", "example", "layer", "at", "direction")
 DIRECTIONS = {"forward": "forward", "backward": "backward"}
+STALE = 3.0  # seconds for which an address that was replaced may still arrive
 SHOWN_UNITS = 64  # more rows cannot be told apart
 STYLE = """
 .st-key-inside_diagram { overflow-x: auto; }
@@ -104,7 +106,10 @@ def current_run() -> LiveRun:
     own = {name: st.query_params[name] for name in OWN if name in st.query_params}
     known = "inside" in st.session_state
     run = session.current_run(OWN)
-    if not known or (st.query_params.to_dict() and own != st.session_state.get("inside_address")):
+    # A request may be under way while the address changes, and then carries the one before: that is nobody going back.
+    ours = [address for when, address in st.session_state.get("inside_written", []) if time.monotonic() - when < STALE]
+    ours.append(st.session_state.get("inside_address", {}))
+    if not known or (st.query_params.to_dict() and own not in ours):
         st.session_state.inside, notices = View.from_query(own)
         st.session_state.notices = [*st.session_state.notices, *notices]
     st.session_state.inside = view().within(run.experiment)
@@ -123,6 +128,10 @@ def write_address(run: LiveRun) -> None:
     if view().layer == run.experiment.layers:
         own.pop("layer", None)
     session.write_address(run, own)
+    if own != st.session_state.get("inside_address"):
+        now = time.monotonic()
+        written = [*st.session_state.get("inside_written", []), (now, st.session_state.get("inside_address", {}))]
+        st.session_state.inside_written = [(when, address) for when, address in written if now - when < STALE]
     st.session_state.inside_address = own
 
 

@@ -130,3 +130,15 @@ def test_another_step_of_time_traces_nothing_again(page):
     move(seen, "t", 9)
     move(seen, "direction", "backward")
     assert inside._of_example.cache_info().misses == before
+
+
+def test_a_request_with_the_address_before_changes_nothing(page):
+    seen = page(**SMALL, cell="lstm", t=7)
+    move(seen, "t", 8)
+    seen.at.query_params["t"] = "7"  # sent before the new address arrived
+    seen.look()
+    assert widget(seen, "t").value == 8
+    assert seen.at.query_params["t"] == "8"
+    seen.at.query_params["t"] = "3"
+    seen.look()
+    assert widget(seen, "t").value == 3
