@@ -4,6 +4,7 @@ Where a result runs over time, index t of a (T, ...) array belongs to step t + 1
 T + 1 (products, direct paths, states of `Dynamics.run`) begin with the initial state, so there index t is step t.
 """
 
+from rnnviz.analysis.anatomy import Anatomy, dissect
 from rnnviz.analysis.decay import Bounds, bounds, decay_rate, direct_path, horizon
 from rnnviz.analysis.dynamics import Dynamics
 from rnnviz.analysis.fixed import FixedPoints, fixed_points
@@ -19,6 +20,7 @@ from rnnviz.analysis.spectra import spectral_norm, spectral_radius
 from rnnviz.analysis.surgery import operate
 
 __all__ = [
+    "Anatomy",
     "Bounds",
     "Dynamics",
     "FixedPoints",
@@ -30,6 +32,7 @@ __all__ = [
     "bounds",
     "decay_rate",
     "direct_path",
+    "dissect",
     "fixed_points",
     "half_life",
     "horizon",

@@ -11,12 +11,14 @@ import plotly.graph_objects as go
 
 from rnnviz.figures.cliff import clipped_norms, error_surface
 from rnnviz.figures.decay import Curve, decay_curves, singular_value_fan
+from rnnviz.figures.diagram import Link, Part, cell_diagram, short
 from rnnviz.figures.gradients import gradient_norm_plot, gradient_training_heatmap
 from rnnviz.figures.half_life import unit_half_lives
+from rnnviz.figures.influence import influence_plot
 from rnnviz.figures.inputs import input_heat, input_images, input_marked_values, input_symbols, input_wave
 from rnnviz.figures.legend import lanes_html, legend_html
 from rnnviz.figures.loss import Exam, loss_curve
-from rnnviz.figures.marks import mark_phases, mark_windows
+from rnnviz.figures.marks import mark_phases, mark_step, mark_windows
 from rnnviz.figures.predictions import prediction_classes, prediction_values
 from rnnviz.figures.sequences import (
     attention_map,
@@ -61,6 +63,8 @@ FIGURES: dict[str, Callable[..., go.Figure]] = {
         error_surface,
         clipped_norms,
         unit_half_lives,
+        cell_diagram,
+        influence_plot,
     )
 }
 
@@ -70,14 +74,18 @@ __all__ = [
     "PLOTLY_CONFIG",
     "Curve",
     "Exam",
+    "Link",
+    "Part",
     "Theme",
     "attention_map",
+    "cell_diagram",
     "clipped_norms",
     "decay_curves",
     "eigenvalue_plane",
     "error_surface",
     "gradient_norm_plot",
     "gradient_training_heatmap",
+    "influence_plot",
     "input_heat",
     "input_images",
     "input_marked_values",
@@ -88,6 +96,7 @@ __all__ = [
     "legend_html",
     "loss_curve",
     "mark_phases",
+    "mark_step",
     "mark_windows",
     "palette",
     "prediction_classes",
@@ -98,6 +107,7 @@ __all__ = [
     "prediction_symbols",
     "prediction_values",
     "prediction_words",
+    "short",
     "singular_value_fan",
     "step_share_bars",
     "template",

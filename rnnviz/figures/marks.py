@@ -47,6 +47,13 @@ def mark_windows(figure: go.Figure, steps: int, window: int, *, theme: Theme = "
     return figure
 
 
+def mark_step(figure: go.Figure, t: int, *, theme: Theme = "light") -> go.Figure:
+    """Two lines round time step `t`, counted from 1."""
+    for side in (-0.5, 0.5):
+        _line(figure, t + side, palette(theme).ink, 1.5, "solid")
+    return figure
+
+
 def _line(figure: go.Figure, x: float, colour: str, width: float, dash: str) -> None:
     figure.add_shape(
         type="line",

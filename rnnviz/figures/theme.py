@@ -205,6 +205,35 @@ def see_through(colour: str, alpha: float) -> str:
     return f"rgba({red},{green},{blue},{alpha:g})"
 
 
+def sample(scale: Mapping[str, Scale], theme: Theme, at: float) -> str:
+    """The hexadecimal colour of a scale at `at`, 0 to 1."""
+    palette(theme)
+    ends = np.array([end for end, _ in scale[theme]])
+    channels = np.array([_channels(colour) for _, colour in scale[theme]])
+    mixed = [round(float(np.interp(at, ends, channels[:, k]))) for k in range(3)]
+    return "#" + "".join(f"{channel:02x}" for channel in mixed)
+
+
+def legible_on(fill: str) -> str:
+    """Of the page's two inks, the one that can be read on `fill`, a hexadecimal colour."""
+    inks = (_PALETTES["light"].ink, _PALETTES["dark"].ink)
+    light = [_luminance(colour) for colour in (fill, *inks)]
+    contrasts = [(max(light[0], ink) + 0.05) / (min(light[0], ink) + 0.05) for ink in light[1:]]
+    return inks[int(contrasts[1] > contrasts[0])]
+
+
+def _channels(colour: str) -> tuple[int, int, int]:
+    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
+    return red, green, blue
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance (WCAG 2)."""
+    share = np.array(_channels(colour)) / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
 def template(theme: Theme) -> go.layout.Template:
     """The plotly template of `theme`: transparent paper, 13 px text, restrained grids, no automatic margins."""
     colours = palette(theme)

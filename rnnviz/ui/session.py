@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -21,16 +21,16 @@ from rnnviz.training import start
 from rnnviz.ui.server import registry
 
 
-def current_run() -> LiveRun:
+def current_run(own: Collection[str] = ()) -> LiveRun:
     """The run this session watches: the one it had, else the one its link names, else a new one from the link's fields.
 
     When the address is no longer the one this session wrote, the visitor went back or forward: it is read afresh. An empty
-    one comes from the list of pages, and the visitor's run goes along to the next page.
+    one comes from the list of pages, and the visitor's run goes along to the next page. Names in `own` are the page's.
     """
-    if "run" in st.session_state and st.query_params.to_dict() in ({}, st.session_state.get("address")):
+    query = {name: st.query_params[name] for name in st.query_params if name not in own}
+    if "run" in st.session_state and query in ({}, st.session_state.get("address")):
         held: LiveRun = st.session_state.run
         return held
-    query = {name: st.query_params[name] for name in st.query_params}
     wanted, notices = Experiment.from_query(query)
     run = registry().find(query["run"]) if "run" in query else None
     asked = {name for name in query if name in SETTINGS}
@@ -121,11 +121,12 @@ def address(run: LiveRun) -> dict[str, str]:
     return run.experiment.to_query() | {"run": run.id}
 
 
-def write_address(run: LiveRun) -> None:
-    """Make the address bar a link to what is on the page: the experiment, and the live run."""
+def write_address(run: LiveRun, own: Mapping[str, str] | None = None) -> None:
+    """Make the address bar a link to what is on the page: the experiment, the live run, and what is the page's `own`."""
     wanted = address(run)
-    if st.query_params.to_dict() != wanted:
-        st.query_params.from_dict(wanted)
+    whole = wanted | dict(own or {})
+    if st.query_params.to_dict() != whole:
+        st.query_params.from_dict(whole)
     st.session_state.address = wanted
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from rnnviz.figures import FIGURES, Curve, Exam
+from rnnviz.figures import FIGURES, Curve, Exam, Link, Part
 
 T, U, F = 50, 12, 7
 t = np.arange(1, T + 1)
@@ -37,6 +37,12 @@ CURVES = [
 ]
 EIGENVALUES = 0.8 * np.exp(2j * np.pi * np.arange(12) / 12)
 WAY = np.array([[6.0, -2.5], [5.5, -2.6], [5.0, -2.7]])
+PARTS = [
+    Part("x", "x_t", "", "signed", 0.0, text="0.3, 1"),
+    Part("past h", "h_{t-1}", "", "signed", -0.4),
+    Part("h", "h_t", "tanh", "signed", 0.8, "hidden state"),
+]
+LINKS = [Link("x", "h", 1.5e-12), Link("past h", "h", -0.2)]
 
 
 class Call(NamedTuple):
@@ -110,6 +116,10 @@ CALLS = [
     Call("clipped_norms", (np.full(9, 3.0), np.full(9, 2.0), np.full(9, 0.1)), {}),
     Call("unit_half_lives", (np.linspace(0.2, 0.99, 12),), {"gate": "update", "symbol": "z"}),
     Call("unit_half_lives", (np.array([0.0, 0.5, 1.0]),), {}),
+    Call("cell_diagram", (PARTS, LINKS), {"cell": "rnn"}),
+    Call("cell_diagram", (PARTS, LINKS), {"backward": True}),
+    Call("influence_plot", (t, 10.0**decay, -(10.0**decay) / 2), {"steps": T}),
+    Call("influence_plot", (t, np.zeros(T), np.zeros(T)), {"steps": T}),
 ]
 
 

@@ -71,6 +71,7 @@ def test_which_pictures_are_over_time_and_over_training() -> None:
         "error_surface",
         "clipped_norms",
         "unit_half_lives",
+        "cell_diagram",
     }
     assert over_time == set(FIGURES) - others
     training = {call.name: build(call).layout.meta.get("training_axis") for call in CALLS}
