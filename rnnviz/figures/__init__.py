@@ -13,6 +13,7 @@ from rnnviz.figures.gradients import gradient_norm_plot, gradient_training_heatm
 from rnnviz.figures.inputs import input_heat, input_images, input_marked_values, input_symbols, input_wave
 from rnnviz.figures.legend import legend_html
 from rnnviz.figures.loss import Exam, loss_curve
+from rnnviz.figures.lyapunov import lyapunov_over_training
 from rnnviz.figures.marks import mark_phases, mark_windows
 from rnnviz.figures.predictions import prediction_classes, prediction_values
 from rnnviz.figures.sequences import (
@@ -23,7 +24,9 @@ from rnnviz.figures.sequences import (
     prediction_sequence,
     prediction_symbols,
 )
+from rnnviz.figures.space import Colouring, mark_fixed_points, phase_portrait, trajectories_2d, trajectories_3d
 from rnnviz.figures.theme import FLOAT32_FLOOR, PLOTLY_CONFIG, Theme, palette, template
+from rnnviz.figures.unit_value import unit_over_sequence
 from rnnviz.figures.units import unit_heatmap
 from rnnviz.figures.words import input_words, prediction_words
 
@@ -49,6 +52,11 @@ FIGURES: dict[str, Callable[..., go.Figure]] = {
         prediction_future,
         prediction_words,
         attention_map,
+        trajectories_2d,
+        trajectories_3d,
+        phase_portrait,
+        lyapunov_over_training,
+        unit_over_sequence,
     )
 }
 
@@ -56,6 +64,7 @@ __all__ = [
     "FIGURES",
     "FLOAT32_FLOOR",
     "PLOTLY_CONFIG",
+    "Colouring",
     "Exam",
     "Theme",
     "attention_map",
@@ -69,9 +78,12 @@ __all__ = [
     "input_words",
     "legend_html",
     "loss_curve",
+    "lyapunov_over_training",
+    "mark_fixed_points",
     "mark_phases",
     "mark_windows",
     "palette",
+    "phase_portrait",
     "prediction_classes",
     "prediction_future",
     "prediction_labels",
@@ -81,5 +93,8 @@ __all__ = [
     "prediction_values",
     "prediction_words",
     "template",
+    "trajectories_2d",
+    "trajectories_3d",
     "unit_heatmap",
+    "unit_over_sequence",
 ]
