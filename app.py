@@ -5,6 +5,7 @@ import streamlit as st
 st.set_page_config(page_icon="rnnviz/ui/assets/icon.svg", layout="wide")
 
 playground = st.Page("pages/playground.py", title="Playground", url_path="playground")
+state_space = st.Page("pages/state_space.py", title="State space", url_path="state_space")
 
 
 def front() -> None:
@@ -12,4 +13,4 @@ def front() -> None:
     st.switch_page(playground, query_params=st.query_params.to_dict())
 
 
-st.navigation([st.Page(front, title="rnnviz", default=True, visibility="hidden"), playground]).run()
+st.navigation([st.Page(front, title="rnnviz", default=True, visibility="hidden"), playground, state_space]).run()

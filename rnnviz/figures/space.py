@@ -302,7 +302,7 @@ def _moments(colouring: Colouring, size: float, theme: Theme) -> list[tuple[dict
                 "customdata": when[shown],
                 "hovertemplate": f"t = %{{customdata[0]}}<br>{colouring.name} {label}<extra></extra>",
             }
-            found.append((style, shown))
+            found.append((style, np.asarray(shown)))
         return found
     time = colouring.kind == "time"
     shown = np.asarray(np.isfinite(values.T))

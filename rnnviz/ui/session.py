@@ -24,9 +24,11 @@ from rnnviz.ui.server import registry
 def current_run() -> LiveRun:
     """The run this session watches: the one it had, else the one its link names, else a new one from the link's fields.
 
-    When the address is no longer the one this session wrote, the visitor went back or forward: it is read afresh.
+    When the address is no longer the one this session wrote, the visitor went back or forward: it is read afresh. An
+    address that asks for nothing is one page's link to another: the run goes along.
     """
-    if "run" in st.session_state and st.query_params.to_dict() == st.session_state.get("address"):
+    if "run" in st.session_state and st.query_params.to_dict() in ({}, st.session_state.get("address")):
+        st.session_state.setdefault("notices", [])
         held: LiveRun = st.session_state.run
         return held
     query = {name: st.query_params[name] for name in st.query_params}
@@ -103,6 +105,14 @@ def change(**fields: Any) -> None:
             run.amend(**{name: getattr(wanted, name) for name in differs})
     except RnnvizError as error:
         st.session_state.notices = str(error).splitlines()
+
+
+def open_experiment(wanted: Experiment) -> None:
+    """A fresh run of `wanted` takes the place of the current one, which one click brings back."""
+    heard()
+    run = current_run()
+    if differs := wanted.differs_in(run.experiment):
+        _replace(run, wanted, differs)
 
 
 def _replace(old: LiveRun, wanted: Experiment, differs: set[str]) -> None:
