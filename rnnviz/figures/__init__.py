@@ -24,7 +24,7 @@ from rnnviz.figures.sequences import (
     prediction_sequence,
     prediction_symbols,
 )
-from rnnviz.figures.space import Colouring, mark_fixed_points, phase_portrait, trajectories_2d, trajectories_3d
+from rnnviz.figures.space import POINTS, Colouring, mark_fixed_points, phase_portrait, trajectories_2d, trajectories_3d
 from rnnviz.figures.theme import FLOAT32_FLOOR, PLOTLY_CONFIG, Theme, palette, template
 from rnnviz.figures.unit_value import unit_over_sequence
 from rnnviz.figures.units import unit_heatmap
@@ -64,6 +64,7 @@ __all__ = [
     "FIGURES",
     "FLOAT32_FLOOR",
     "PLOTLY_CONFIG",
+    "POINTS",
     "Colouring",
     "Exam",
     "Theme",

@@ -20,6 +20,9 @@ def lyapunov_over_training(steps: ArrayLike, exponents: ArrayLike, *, along: str
     found = np.where(found > LOWEST, found, np.nan)
     colours = palette(theme)
     ends = [float(at.min()), float(max(at.max(), at.min() + 1))]
+    aside = 0.02 * (ends[1] - ends[0])  # so that the dots at both ends are whole
+    low, high = float(np.nanmin(found, initial=-0.1)), float(np.nanmax(found, initial=0.0))
+    span = high - low
     figure = go.Figure()
     others = np.concatenate([found[:, 1:], np.full((1, found.shape[1] - 1), np.nan)])
     figure.add_trace(
@@ -52,8 +55,11 @@ def lyapunov_over_training(steps: ArrayLike, exponents: ArrayLike, *, along: str
         )
     )
     figure.update_layout(
-        xaxis={"title": {"text": TRAINING_TITLE}, "showgrid": False, "range": ends},
-        yaxis={"title": {"text": "exponent, nats per step"}, "rangemode": "tozero"},
+        xaxis={"title": {"text": TRAINING_TITLE}, "showgrid": False, "range": [ends[0] - aside, ends[1] + aside]},
+        yaxis={
+            "title": {"text": "exponent, nats per step"},
+            "range": [low - 0.05 * span, high + 0.14 * span],
+        },
         hovermode="closest",
     )
     return finish(

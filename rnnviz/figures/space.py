@@ -11,17 +11,17 @@ from rnnviz.figures import theme as look
 from rnnviz.figures.base import Array, finish, maths, numbers
 from rnnviz.figures.theme import SIGNED, SPEED, TIME, Theme, palette, stops
 
-HEIGHT = 520
+HEIGHT = 470
 ARROWS = 19  # along each side; more would touch
 # A quarter turn from every axis, so that eight corners of a cube are eight places in the picture.
-CAMERA = {"eye": {"x": 1.35, "y": 1.15, "z": 0.75}, "center": {"x": 0, "y": 0, "z": -0.08}}
+CAMERA = {"eye": {"x": 1.5, "y": 1.28, "z": 0.85}, "center": {"x": 0, "y": 0, "z": -0.12}}
 
-# Kind -> plotly symbol and the words of the legend. Three shapes that survive grey-scale print and exist in 3-D too.
+# Kind -> plotly symbol, and what such a point does. Shapes survive grey-scale print, and these exist in 3-D too.
 POINTS: dict[str, tuple[str, str]] = {
-    "stable": ("circle", "stable: pulls in from every side"),
-    "saddle": ("diamond-open", "saddle: pulls in along some directions, pushes out along others"),
-    "unstable": ("circle-open", "unstable: pushes out on every side"),
-    "slow": ("cross", "slow point: no fixed point, but the state lingers"),
+    "stable": ("circle", "pulls in from every side"),
+    "saddle": ("diamond-open", "pulls in along some directions, pushes out along others"),
+    "unstable": ("circle-open", "pushes out on every side"),
+    "slow": ("cross", "no fixed point, but the state lingers"),
 }
 
 
@@ -75,7 +75,7 @@ def trajectories_3d(
     path = numbers(scores, 3, "scores")
     x, y, z = path[..., 0], path[..., 1], path[..., 2]
     figure = go.Figure()
-    figure.add_trace(go.Scatter3d(x=_joined(x), y=_joined(y), z=_joined(z), mode="lines", **_thread(theme)))
+    figure.add_trace(go.Scatter3d(x=_joined(x), y=_joined(y), z=_joined(z), mode="lines", **_thread(theme, solid=True)))
     for style, shown in _moments(colouring, 3, theme):
         figure.add_trace(go.Scatter3d(x=x.T[shown], y=y.T[shown], z=z.T[shown], mode="markers", **style))
     colours = palette(theme)
@@ -89,7 +89,7 @@ def trajectories_3d(
         "tickfont": {"size": look.FONT_SIZE - 2, "color": colours.muted},
     }
     figure.update_layout(
-        scene={f"{name}axis": _axis(k, explained) | plain for k, name in enumerate("xyz")}
+        scene={f"{name}axis": _axis(k, explained, short=True) | plain for k, name in enumerate("xyz")}
         | {"aspectmode": "cube", "camera": CAMERA, "dragmode": "turntable"},
         hovermode="closest",
         margin={"l": 0, "r": 0, "t": 34, "b": 0},
@@ -203,7 +203,7 @@ def mark_fixed_points(
     pushes: ArrayLike = (),
     theme: Theme = "light",
 ) -> go.Figure:
-    """Draw K fixed and slow points over trajectories or a phase portrait; the legend counts and explains them.
+    """Draw K fixed and slow points over trajectories or a phase portrait; the legend counts them.
 
     `points` (K, 2 or 3) in the picture's axes, `kinds` names from `POINTS`. `q` (K,) and `pushes` (K,), the number of
     directions that push away, are shown on hover.
@@ -216,14 +216,14 @@ def mark_fixed_points(
     slow, away = np.broadcast_to(q, len(at)) if np.size(q) else np.zeros(len(at)), np.zeros(len(at))
     if np.size(pushes):
         away = np.asarray(pushes, float)
-    for kind, (symbol, words) in POINTS.items():
+    for kind, (symbol, _) in POINTS.items():
         chosen = np.array([one == kind for one in kinds], bool)
         if not chosen.any():
             continue
         outlined = symbol.endswith("-open")
         style: dict[str, Any] = {
             "mode": "markers",
-            "name": f"{int(chosen.sum())} {words}",
+            "name": f"{int(chosen.sum())} {kind}",
             "meta": {"kind": kind},
             "customdata": np.stack([slow[chosen], away[chosen]], 1),
             "hovertemplate": f"{kind}, q = %{{customdata[0]:.1g}}<br>"
@@ -240,12 +240,10 @@ def mark_fixed_points(
             figure.add_trace(go.Scatter3d(x=axes["x"], y=axes["y"], z=axes["z"], **style))
         else:
             figure.add_trace(go.Scatter(x=axes["x"], y=axes["y"], **style))
-    # One line each: side by side they would push one another out of a narrow picture.
-    rows = 1 + sum(kind in kinds for kind in POINTS)
-    top = 14 + 20 * rows
+    top = 56  # room for a legend of two lines
     height = figure.layout.height + top - figure.layout.margin.t
     figure.update_layout(
-        height=height, margin={"t": top}, meta=dict(figure.layout.meta) | {"height": height}, legend={"entrywidth": 0}
+        height=height, margin={"t": top}, meta=dict(figure.layout.meta) | {"height": height}, showlegend=True
     )
     return figure
 
@@ -261,9 +259,10 @@ def _look_for(colouring: Colouring) -> str:
     }[colouring.kind]
 
 
-def _axis(k: int, explained: Sequence[float]) -> dict[str, Any]:
-    share = f" ({100 * explained[k]:.3g} % of the variance)" if k < len(explained) else ""
-    return {"title": {"text": f"PC {k + 1}{share}"}}
+def _axis(k: int, explained: Sequence[float], *, short: bool = False) -> dict[str, Any]:
+    share = f" ({100 * explained[k]:.3g} %{'' if short else ' of the variance'})" if k < len(explained) else ""
+    font = {"font": {"size": look.FONT_SIZE - 1}} if short else {}
+    return {"title": {"text": f"PC {k + 1}{share}"} | font}
 
 
 def _joined(values: Array) -> Array:
@@ -273,13 +272,11 @@ def _joined(values: Array) -> Array:
     return joined
 
 
-def _thread(theme: Theme) -> dict[str, Any]:
-    return {
-        "line": {"color": look.see_through(palette(theme).muted, 0.28), "width": 1},
-        "hoverinfo": "skip",
-        "showlegend": False,
-        "name": "path",
-    }
+def _thread(theme: Theme, *, solid: bool = False) -> dict[str, Any]:
+    colours = palette(theme)
+    # In 3-D a see-through line is drawn white where nothing is behind it.
+    colour = colours.frame if solid else look.see_through(colours.muted, 0.28)
+    return {"line": {"color": colour, "width": 1}, "hoverinfo": "skip", "showlegend": False, "name": "path"}
 
 
 def _moments(colouring: Colouring, size: float, theme: Theme) -> list[tuple[dict[str, Any], NDArray[np.bool_]]]:
@@ -288,7 +285,8 @@ def _moments(colouring: Colouring, size: float, theme: Theme) -> list[tuple[dict
     colours = palette(theme)
     T, S = values.shape
     when = np.stack([np.broadcast_to(np.arange(1, T + 1), (S, T)), values.T], 2)
-    edge = {"width": 0.5, "color": look.see_through(colours.muted, 0.6)}
+    # In 3-D edges would cover dots as small as these.
+    edge = {"width": 0.5 if size > 4 else 0, "color": look.see_through(colours.muted, 0.6)}
     if colouring.kind == "class":
         found: list[tuple[dict[str, Any], NDArray[np.bool_]]] = []
         most = len(colours.lanes)

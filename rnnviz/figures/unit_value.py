@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from rnnviz.figures.base import finish, framed, maths, numbers, stacked, time_axis, times
+from rnnviz.figures.base import finish, framed, maths, numbers, time_axis, times
 from rnnviz.figures.theme import SIGNED, Theme, palette, stops
 
 MOST_SYMBOLS = 80  # a step must be as wide as a letter
@@ -31,6 +31,9 @@ def unit_over_sequence(
     T, colours = array.size, palette(theme)
     top = max(limit, float(np.nanmax(np.abs(array), initial=0.0)))
     labels = [*symbols, *[""] * (T - len(symbols))] if len(symbols) > 0 and T <= MOST_SYMBOLS else [""] * T
+    # A long word is cut; the whole of it is shown on hover.
+    labels = [label if "<br>" in label or len(label) <= 5 else label[:4] + "…" for label in labels]
+    tall = max((label.count("<br>") for label in labels), default=0)
     figure = go.Figure(
         go.Heatmap(
             x=times(T),
@@ -55,7 +58,7 @@ def unit_over_sequence(
             y=np.ones(T, np.float32),
             mode="text",
             text=labels,
-            textfont={"size": 13 if T <= 55 else 10, "color": np.where(deep, colours.panel, colours.ink)},
+            textfont={"size": 13 if T <= 55 and tall < 2 else 10, "color": np.where(deep, colours.panel, colours.ink)},
             hoverinfo="skip",
             showlegend=False,
             name="symbols",
@@ -84,15 +87,14 @@ def unit_over_sequence(
             hovertemplate=f"t = %{{x}}<br>{maths(name)} = %{{y:.3g}}<extra></extra>",
         )
     )
-    (_, _), (_, below) = stacked(2)
     figure.update_layout(
         xaxis=time_axis(T) | {"anchor": "y2"},
         yaxis=framed(theme)
-        | {"title": {"text": "reads"}, "range": [0.5, 1.5], "showticklabels": False, "domain": [0.8, 1]},
+        | {"title": {"text": "reads"}, "range": [0.5, 1.5], "showticklabels": False, "domain": [0.77, 1]},
         yaxis2={
             "title": {"text": maths(name)},
             "range": [-1.08 * top, 1.08 * top],
-            "domain": [0, below[1] + 0.26],
+            "domain": [0, 0.71],
             "zeroline": True,
             "zerolinecolor": colours.grid,
             "automargin": False,
@@ -106,7 +108,8 @@ def unit_over_sequence(
         figure,
         theme=theme,
         question="What does this unit follow?",
-        look_for="Does its value change at certain symbols only, and stay in between? Blue is positive, orange negative.",
-        height=250,
+        look_for="Letters are what it reads, the colour behind them its value: blue is positive, orange negative. A value that "
+        "stays between two letters is a memory.",
+        height=270,
         over_time=True,
     )

@@ -21,6 +21,8 @@ from rnnviz.training import Checkpoint
 MOST_NUMBERS = 200_000  # of one checkpoint's trajectories: what the caches hold stays below 100 MB
 MOST_SYMBOLS = 12  # one-hot channels that are told apart by colour; more are only numbers
 MOST_CHANNELS = 4
+OPPOSITES = (("−1", "+1"), ("negative", "positive"))  # classes that the colours of signed values say best
+FULL = 1.35  # colours end beyond the largest value: near their ends, orange is brown and blue is black
 GRID = 57  # of the phase portrait, along each side
 STARTS, STARTS_LARGE, LARGE, LARGEST = 96, 32, 32, 96  # numbers in the state
 DRIVEN, SETTLING = 300, 50  # steps of a Lyapunov exponent
@@ -155,7 +157,10 @@ def colourings(experiment: Experiment) -> dict[str, Colouring]:
         away = targets[:, 0] - targets[:, 0].mean()
         found.append(_signed("answer, less its mean", np.broadcast_to(away, (T, S))))
     elif task.answers == "once":
-        found.append(Colouring("answer", "class", np.broadcast_to(targets, (T, S)), task.output_names))
+        if task.output_names in OPPOSITES:
+            found.append(_signed(f"answer {task.output_names[1]}", np.broadcast_to(2.0 * targets - 1, (T, S))))
+        else:
+            found.append(Colouring("answer", "class", np.broadcast_to(targets, (T, S)), task.output_names))
     elif task.answers == "every" and task.loss == "mse":
         found += [_signed(name, targets[..., k]) for k, name in enumerate(task.output_names[:MOST_CHANNELS])]
     elif task.answers == "every" and len(task.output_names) <= MOST_SYMBOLS:
@@ -172,7 +177,7 @@ def colourings(experiment: Experiment) -> dict[str, Colouring]:
 
 
 def _signed(name: str, values: np.ndarray) -> Colouring:
-    return Colouring(name, "signed", values, limit=max(float(np.abs(values).max(initial=0)), 1e-6))
+    return Colouring(name, "signed", values, limit=FULL * max(float(np.abs(values).max(initial=0)), 1e-6))
 
 
 def one_hot(batch: Batch) -> bool:
@@ -244,9 +249,14 @@ def resting(moment: Moment, held: tuple[float, ...]) -> FixedPoints:
     n = _size(moment.experiment)
     if n > LARGEST:
         raise RnnvizError(f"Fixed points are searched in states of at most {LARGEST} numbers. Got {n}.")
-    starts = STARTS if n <= LARGE else STARTS_LARGE
+    inputs, many = examples(moment.experiment).inputs, starts(moment.experiment)
     with _turn:
-        return fixed_points(moment.checkpoint, examples(moment.experiment).inputs, held=np.array(held), starts=starts)
+        return fixed_points(moment.checkpoint, inputs, held=np.array(held), starts=many)
+
+
+def starts(experiment: Experiment) -> int:
+    """From how many states rest is looked for."""
+    return STARTS if _size(experiment) <= LARGE else STARTS_LARGE
 
 
 def kinds(found: FixedPoints) -> list[str]:

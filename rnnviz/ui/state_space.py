@@ -218,8 +218,8 @@ def _points(moment: Moment, held: tuple[float, ...]) -> FixedPoints | None:
     st.toggle(
         "Find fixed points", key="space_points", on_change=session.heard,
         help="Fixed point: a state that one step leaves where it is, while the input is held. Found by minimising "
-        "q = ½‖F(s) − s‖² from many starts (Sussillo & Barak 2013). Stable if all eigenvalues of the Jacobian lie inside the "
-        "unit circle.",
+        "q = ½‖F(s) − s‖² from many starts (Sussillo & Barak 2013). Stable if all eigenvalues of the Jacobian lie inside "
+        "the unit circle.",
     )  # fmt: skip
     if not st.session_state.space_points:
         st.caption("Where would the state rest if the input stood still? Takes a second or so.")
@@ -231,13 +231,13 @@ def _points(moment: Moment, held: tuple[float, ...]) -> FixedPoints | None:
         st.info(str(error))
         return None
     count = Counter(space_state.kinds(found))
-    words = {"stable": "stable", "saddle": "saddles", "unstable": "unstable", "slow": "slow points"}
-    named = [f"**{count[kind]}** {word}" for kind, word in words.items() if count[kind]]
-    st.markdown(f"At step {_count(moment.step)}: " + (", ".join(named) or "none found") + ".")
+    marks = {"stable": "●", "saddle": "◇", "unstable": "○", "slow": "✚"}
+    lines = [
+        f"{marks[kind]} **{count[kind]} {kind}**: {does}" for kind, (_, does) in figures.POINTS.items() if count[kind]
+    ]
+    st.markdown("  \n".join([f"At step {_count(moment.step)}:", *lines]) if lines else "None found.")
     lost = f" {found.unsettled} starts led to neither." if found.unsettled else ""
-    st.caption(
-        f"A search from random starts may miss some.{lost} A slow point is no fixed point: the state passes by it."
-    )
+    st.caption(f"A search from {space_state.starts(moment.experiment)} starts may miss some.{lost}")
     return found
 
 
