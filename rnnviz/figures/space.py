@@ -14,7 +14,7 @@ from rnnviz.figures.theme import SIGNED, SPEED, TIME, Theme, palette, stops
 HEIGHT = 470
 ARROWS = 19  # along each side; more would touch
 # A quarter turn from every axis, so that eight corners of a cube are eight places in the picture.
-CAMERA = {"eye": {"x": 1.5, "y": 1.28, "z": 0.85}, "center": {"x": 0, "y": 0, "z": -0.12}}
+CAMERA = {"eye": {"x": 1.42, "y": 1.21, "z": 0.8}, "center": {"x": 0, "y": 0, "z": -0.17}}
 
 # Kind -> plotly symbol, and what such a point does. Shapes survive grey-scale print, and these exist in 3-D too.
 POINTS: dict[str, tuple[str, str]] = {

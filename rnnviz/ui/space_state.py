@@ -158,7 +158,7 @@ def colourings(experiment: Experiment) -> dict[str, Colouring]:
         found.append(_signed("answer, less its mean", np.broadcast_to(away, (T, S))))
     elif task.answers == "once":
         if task.output_names in OPPOSITES:
-            found.append(_signed(f"answer {task.output_names[1]}", np.broadcast_to(2.0 * targets - 1, (T, S))))
+            found.append(_signed("the answer", np.broadcast_to(2.0 * targets - 1, (T, S))))
         else:
             found.append(Colouring("answer", "class", np.broadcast_to(targets, (T, S)), task.output_names))
     elif task.answers == "every" and task.loss == "mse":

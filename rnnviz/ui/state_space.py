@@ -124,17 +124,20 @@ def _scrubber(moments: tuple[Moment, ...]) -> Moment:
     if len(steps) < 2:
         st.caption("Here you will scrub through training: moments are recorded while the network learns.")
         return moments[0]
-    st.session_state.space_step = at
+    # Another list of steps is another slider: what the browser still says of the old one must not move this one.
+    key = "space_step_" + "_".join(map(str, steps))
+    st.session_state[key] = at
     st.select_slider(
-        "Training step", steps, key="space_step", on_change=_scrubbed, args=(steps[-1],), format_func=_count,
+        "Training step", steps, key=key, on_change=_scrubbed, args=(key, steps[-1]), format_func=_count,
         help="Recorded moments of this run. The axes below are fitted once to all of them, so nothing turns as you move.",
     )  # fmt: skip
     return moments[steps.index(at)]
 
 
-def _scrubbed(newest: int) -> None:
+def _scrubbed(key: str, newest: int) -> None:
     session.heard()
-    st.session_state.space_at = None if st.session_state.space_step == newest else st.session_state.space_step
+    at = st.session_state[key]
+    st.session_state.space_at = None if at == newest else at
 
 
 # The pictures

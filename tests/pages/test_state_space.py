@@ -16,7 +16,7 @@ QUICK = {"cell": "gru", "task": "flip_flop", "hidden_size": 6, "length": 20, "ba
 
 def widget(seen, key):
     kinds = ("select_slider", "selectbox", "button_group", "number_input", "toggle", "button")
-    return next(one for kind in kinds for one in seen.at.main.get(kind) if one.key == key)
+    return next(one for kind in kinds for one in seen.at.main.get(kind) if (one.key or "").startswith(key))
 
 
 def move(seen, key, value):
