@@ -22,6 +22,7 @@ MOST_NUMBERS = 200_000  # of one checkpoint's trajectories: what the caches hold
 MOST_SYMBOLS = 12  # one-hot channels that are told apart by colour; more are only numbers
 MOST_CHANNELS = 4
 OPPOSITES = (("−1", "+1"), ("negative", "positive"))  # classes that the colours of signed values say best
+COUNTED = {"anbn": ("a", "b"), "dyck": ("([", ")]")}  # symbols that open, and those that close
 FULL = 1.35  # colours end beyond the largest value: near their ends, orange is brown and blue is black
 GRID = 57  # of the phase portrait, along each side
 STARTS, STARTS_LARGE, LARGE, LARGEST = 96, 32, 32, 96  # numbers in the state
@@ -168,8 +169,15 @@ def colourings(experiment: Experiment) -> dict[str, Colouring]:
         found.append(Colouring("answer", "class", wanted, task.output_names))
     if one_hot(batch) and len(task.input_names) <= MOST_SYMBOLS:
         found.append(Colouring("symbol read", "class", inputs.argmax(2), task.input_names))
+    elif one_hot(batch):
+        often = np.argsort(-inputs[~beyond].sum(0), kind="stable")[:MOST_SYMBOLS]
+        found += [_signed(f"reads {task.input_names[k]}", inputs[..., k]) for k in often]
     else:
         found += [_signed(name, inputs[..., k]) for k, name in enumerate(task.input_names[:MOST_CHANNELS])]
+    if task.name in COUNTED:
+        opens, closes = COUNTED[task.name]
+        step = np.array([(name in opens) - (name in closes) for name in task.input_names])
+        found.append(_signed("how many are open", np.cumsum(inputs @ step, 0)))
     found.append(Colouring("time step", "time", np.broadcast_to(np.arange(1, T + 1)[:, None], (T, S))))
     return {
         one.name: one._replace(values=np.where(beyond, np.nan, np.asarray(one.values, np.float64))) for one in found
@@ -194,7 +202,7 @@ def symbols(experiment: Experiment, example: int) -> list[str]:
         return [task.input_names[k] for k in read.argmax(1)]
     if task.picture == "marked":
         return ["●" if marked > 0.5 else "" for marked in read[:, 1]]
-    if task.picture == "wave" and np.isin(read, (-1, 0, 1)).all():
+    if read.shape[1] <= MOST_CHANNELS and np.isin(read, (-1, 0, 1)).all():
         which = [str(k + 1) for k in range(read.shape[1])] if read.shape[1] > 1 else [""]
         return ["<br>".join(("+" if v > 0 else "−") + which[k] for k, v in enumerate(x) if v) for x in read]
     return [""] * len(read)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from rnnviz import TASKS, Experiment, start
 from rnnviz.ui import space_state
 from rnnviz.ui.space_state import Moment
 from rnnviz.ui.state_space import PRESETS
@@ -150,3 +151,22 @@ def test_padding_is_never_drawn(visit):
     assert (np.isnan(space_state.states(moment)).all(2) == beyond).all()
     for colouring in space_state.colourings(moment.experiment).values():
         assert np.isnan(np.asarray(colouring.values)[beyond]).all()
+
+
+def test_what_counts_is_counted():
+    experiment = Experiment(cell="lstm", task="dyck", hidden_size=4)
+    many = np.asarray(space_state.colourings(experiment)["how many are open"].values)
+    letters = space_state.symbols(experiment, 0)
+    counted = np.cumsum([(letter in "([") - (letter in ")]") for letter in letters])
+    np.testing.assert_array_equal(many[: len(letters), 0], counted)
+    assert counted.min() >= 0
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_can_be_coloured_and_followed(task):
+    moment = Moment(start(Experiment(cell="gru", task=task, hidden_size=4, bidirectional=False)))
+    T, S, _ = space_state.states(moment).shape
+    found = space_state.colourings(moment.experiment)
+    assert "time step" in found
+    assert all(np.shape(one.values) == (T, S) for one in found.values())
+    assert np.isfinite(space_state.followed(moment).correlations).all()
