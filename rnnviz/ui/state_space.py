@@ -59,7 +59,7 @@ def presets(experiment: Experiment) -> None:
 
 
 def _open(preset: Experiment) -> None:
-    for name in ("space_at", "space_colour", "space_axes", "space_held", "space_sort", "space_unit"):
+    for name in ("space_colour", "space_axes", "space_held", "space_sort", "space_unit"):
         st.session_state.pop(name, None)
     session.open_experiment(preset)
 
@@ -116,10 +116,12 @@ def _moments(run: LiveRun, snapshot: Snapshot) -> tuple[Moment, ...]:
     return tuple(Moment(checkpoint) for checkpoint in found)
 
 
-def _scrubber(moments: tuple[Moment, ...]) -> Moment:
+def _scrubber(run: LiveRun, moments: tuple[Moment, ...]) -> Moment:
     """The chosen moment; the newest until a visitor chooses another."""
     steps = [moment.step for moment in moments]
-    wanted = st.session_state.get("space_at")
+    of_run, wanted = st.session_state.get("space_at", ("", None))
+    if of_run != run.id:
+        wanted = None  # chosen in another run
     at = steps[-1] if wanted is None else max((step for step in steps if step <= wanted), default=steps[0])
     if len(steps) < 2:
         st.caption("Here you will scrub through training: moments are recorded while the network learns.")
@@ -128,16 +130,16 @@ def _scrubber(moments: tuple[Moment, ...]) -> Moment:
     key = "space_step_" + "_".join(map(str, steps))
     st.session_state[key] = at
     st.select_slider(
-        "Training step", steps, key=key, on_change=_scrubbed, args=(key, steps[-1]), format_func=_count,
+        "Training step", steps, key=key, on_change=_scrubbed, args=(run.id, key, steps[-1]), format_func=_count,
         help="Recorded moments of this run. The axes below are fitted once to all of them, so nothing turns as you move.",
     )  # fmt: skip
     return moments[steps.index(at)]
 
 
-def _scrubbed(key: str, newest: int) -> None:
+def _scrubbed(run: str, key: str, newest: int) -> None:
     session.heard()
     at = st.session_state[key]
-    st.session_state.space_at = None if at == newest else at
+    st.session_state.space_at = (run, None if at == newest else at)
 
 
 # The pictures
@@ -150,7 +152,7 @@ def pictures(run: LiveRun, snapshot: Snapshot) -> None:
         st.info(sentence)
         return
     moments = _moments(run, snapshot)
-    moment = _scrubber(moments)
+    moment = _scrubber(run, moments)
     try:
         axes = space_state.seen(moments)
     except RnnvizError as error:

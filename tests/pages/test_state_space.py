@@ -94,6 +94,13 @@ def test_the_scrubber_offers_recorded_moments_and_moves_nothing_but_the_dots(vis
     early = _spec(seen)
     assert early["data"] != late["data"]
     assert early["layout"] == late["layout"]
+    seen.look()
+    assert _spec(seen) == early, "what was chosen stays chosen"
+    assert "seed" not in seen.at.query_params
+    seen.press("New seed")
+    seen.press("Train")
+    seen.until(lambda snapshot: snapshot.status == "finished")
+    assert widget(seen, "space_step").value == 12, "another run is shown from its newest moment"
 
 
 def _spec(seen):
