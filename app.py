@@ -6,6 +6,8 @@ st.set_page_config(page_icon="rnnviz/ui/assets/icon.svg", layout="wide")
 
 playground = st.Page("pages/playground.py", title="Playground", url_path="playground")
 state_space = st.Page("pages/state_space.py", title="State space", url_path="state_space")
+gradient_lab = st.Page("pages/gradient_lab.py", title="Gradient lab", url_path="gradient_lab")
+from_scratch = st.Page("pages/from_scratch.py", title="From scratch", url_path="from_scratch")
 
 
 def front() -> None:
@@ -13,4 +15,5 @@ def front() -> None:
     st.switch_page(playground, query_params=st.query_params.to_dict())
 
 
-st.navigation([st.Page(front, title="rnnviz", default=True, visibility="hidden"), playground, state_space]).run()
+pages = [playground, gradient_lab, state_space, from_scratch]
+st.navigation([st.Page(front, title="rnnviz", default=True, visibility="hidden"), *pages]).run()

@@ -57,6 +57,7 @@ class Setting:
         ticks: the values a control offers; any other value in bounds may come by link. Empty: every step.
         step: increment of a plain slider.
         unit: of the number, as shown.
+        zero: the word a control shows for 0, where 0 means something of its own.
         essential: shown at once rather than behind "more".
         live: may change while the run goes on; every other field needs a restart.
         applies: whether the field has any effect on this experiment.
@@ -71,6 +72,7 @@ class Setting:
     ticks: tuple[float, ...] = ()
     step: float = 1
     unit: str = ""
+    zero: str = ""
     essential: bool = True
     live: bool = False
     applies: Callable[[Experiment], bool] = lambda experiment: True
@@ -207,9 +209,9 @@ class Experiment(BaseModel):
         str,
         Setting(
             "Readout",
-            "What the one answer is read from: the last state, which must remember everything; the mean of all states; or a "
-            "weighted mean, the weights chosen by comparing each state with the last one (attention, Luong 2015). The "
-            "latter two give the gradient a way to early steps that does not lead through time.",
+            "What the one answer is read from: the last state, which must remember everything; the mean of all states; or "
+            "the last state beside a weighted mean, weighted by comparing each state with the last (attention, Luong 2015). "
+            "The latter two give the gradient a way to early steps that does not lead through time.",
             "Network",
             choices=READOUTS,
             essential=False,
@@ -221,7 +223,7 @@ class Experiment(BaseModel):
         Setting(
             "Attention",
             "For each symbol it says, the decoder looks at all states of the encoder and takes a weighted mean of them "
-            "(Luong 2015). Without it, everything must pass through the encoder's last state.",
+            "(Luong 2015). Without it, all it knows is the encoder's last state, which it hears again at every step.",
             "Network",
             applies=lambda e: TASKS[e.task].answers == "sequence",
         ),
@@ -339,8 +341,8 @@ class Experiment(BaseModel):
         int,
         Setting(
             "Gap",
-            "The time that has to be bridged: steps between two pulses of one bit, neutral words between “not” and the "
-            "word it turns round, frames that one spoken label lasts.",
+            "The time that has to be bridged: mean steps between two pulses of one bit, neutral words between “not” and the "
+            "word it turns round, mean frames that one spoken label lasts.",
             "Task",
             lowest=1,
             highest=20,
@@ -370,6 +372,7 @@ class Experiment(BaseModel):
             lowest=0,
             highest=1024,
             ticks=(0, 16, 32, 64, 128, 256, 512, 1024),
+            zero="always fresh",
             essential=False,
         ),
     ] = 0
@@ -378,9 +381,10 @@ class Experiment(BaseModel):
         Setting(
             "Grow the length",
             "Curriculum (Bengio 2009): training starts with the shortest sequences and reaches the full length halfway "
-            "through the step budget. The pictures always show the full length.",
+            "through the step budget. The pictures always show the full length; only from there on can a task be solved.",
             "Task",
             essential=False,
+            applies=lambda e: not e.examples,
         ),
     ] = False
     optimizer: Annotated[
@@ -426,6 +430,7 @@ class Experiment(BaseModel):
             lowest=0,
             highest=1,
             ticks=(0, 1e-5, 1e-4, 1e-3, 1e-2, 0.1),
+            zero="none",
             essential=False,
         ),
     ] = 0.0
@@ -439,6 +444,7 @@ class Experiment(BaseModel):
             lowest=0,
             highest=1000,
             ticks=(0, 0.1, 0.2, 0.5, 1, 2, 5, 10, 100),
+            zero="off",
             live=True,
         ),
     ] = 1.0
@@ -452,6 +458,7 @@ class Experiment(BaseModel):
             lowest=0,
             highest=1000,
             ticks=(0, 0.001, 0.01, 0.1, 1, 10),
+            zero="off",
             essential=False,
         ),
     ] = 0.0
@@ -465,6 +472,7 @@ class Experiment(BaseModel):
             lowest=0,
             highest=2000,
             ticks=(0, 1, 2, 5, 10, 20, 25, 50, 100, 200),
+            zero="never",
             unit="steps",
             essential=False,
         ),
@@ -501,7 +509,7 @@ class Experiment(BaseModel):
         Setting(
             "Step budget",
             "Training stops after this many steps. What is not solved by then is not solved in this budget; that is all "
-            "one may say. May be changed mid-run.",
+            "one may say. A schedule and a growing length keep pace with it. May be changed mid-run.",
             "Training",
             lowest=1,
             highest=50_000,
@@ -566,6 +574,15 @@ class Experiment(BaseModel):
                 f"{self.activation_memory:.0f} MiB."
             )
         return problems
+
+    def length_at(self, step: int) -> int:
+        """T of the sequences of training step `step` (0-based): less than `length` while they still grow."""
+        if not self.curriculum:
+            return self.length
+        shortest, grown = TASKS[self.task].shortest, min(1.0, 2 * step / self.steps)
+        length = shortest + round(grown * (self.length - shortest))
+        # An option may need the full length.
+        return self.length if TASKS[self.task].misfit(self.setup._replace(length=length)) else length
 
     @property
     def setup(self) -> Setup:
@@ -688,15 +705,28 @@ class Experiment(BaseModel):
                 name, sentence = next(iter(error.problems.items()))
                 task = TASKS[values.get("task", cls.model_fields["task"].default)]
                 if name == "batch_size":
-                    values = {key: value for key, value in values.items() if key not in SIZES}
-                    notices.append(f"{sentence} Using the default sizes instead.")
+                    given = {size: values.get(size, default_of(size, task.name)) for size in SIZES}
+                    values = cls._within_memory(values)
+                    smaller = [f"`{size}` {values[size]}" for size in SIZES if values[size] != given[size]]
+                    notices.append(f"{sentence} Using {', '.join(smaller)} instead.")
                     continue
                 if name == "length":
                     values[name] = min(max(values[name], task.shortest), task.longest)
                 else:
                     values[name] = default_of(name, task.name)
-                notices.append(f"{sentence} Using {_shown(values[name])} instead.")
+                notices.append(f"{sentence} Using `{name}` {_shown(values[name])} instead.")
         return cls(), notices
+
+    @classmethod
+    def _within_memory(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The same values, sizes made just so much smaller that they fit: first the batch, then the length, then H."""
+        task = values.get("task")
+        whole = {name: default_of(name, task) for name in SETTINGS} | dict(values)
+        shortest = TASKS[whole["task"]].shortest
+        for name, floor in (("batch_size", 2 * PROBE_SIZE), ("length", shortest), ("hidden_size", 1), ("layers", 1)):
+            while (need := cls.model_construct(**whole).activation_memory) > MEMORY_BOUND and whole[name] > floor:
+                whole[name] = max(floor, min(int(whole[name] * MEMORY_BOUND / need), whole[name] - 1))
+        return dict(values) | {name: whole[name] for name in SIZES}
 
     def switch(self, **changes: Any) -> tuple[Experiment, list[str]]:
         """Like `amend`, but where the change leaves other fields behind, those give way rather than refuse.

@@ -63,11 +63,7 @@ def training_batch(experiment: Experiment, step: int) -> Batch:
     if experiment.examples:
         chosen = rng.integers(0, experiment.examples, experiment.batch_size)
         return _take(experiment.task, _fixed_set(experiment.task, setup, experiment.seed, experiment.examples), chosen)
-    if experiment.curriculum:
-        grown = min(1.0, 2 * step / experiment.steps)
-        setup = setup._replace(length=task.shortest + round(grown * (setup.length - task.shortest)))
-        if task.misfit(setup):  # an option that needs the full length
-            setup = experiment.setup
+    setup = setup._replace(length=experiment.length_at(step))
     return task.sample(rng, experiment.batch_size, setup)
 
 

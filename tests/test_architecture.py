@@ -45,7 +45,8 @@ ARROWS: dict[str, tuple[str, str]] = {
     "figures": ("", "numpy plotly"),
     "runs": ("errors tasks experiment tracing training", "numpy torch loky"),
     "lessons": ("errors experiment", ""),
-    "ui": (f"rnnviz {CORE} analysis figures runs lessons", "numpy torch pydantic plotly loky streamlit"),
+    "scratch": ("errors arithmetic cells tasks experiment model", "numpy torch"),
+    "ui": (f"rnnviz {CORE} analysis figures runs lessons scratch", "numpy torch pydantic plotly loky streamlit"),
     "pages": ("ui", "streamlit"),
     "app": ("ui", "streamlit"),
 }

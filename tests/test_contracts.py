@@ -119,6 +119,8 @@ def test_a_field_applies_exactly_where_a_cell_or_task_asks_for_it(name: str) -> 
                 wanted = task.answers == ("once" if name == "readout" else "sequence")
             elif name in DEPENDENT:
                 wanted = False
+            elif name == "curriculum":
+                wanted = not task.defaults.get("examples")
             else:
                 wanted = name not in CHOSEN_BY_SOME or name in cell.options or name in task.options
             assert SETTINGS[name].applies(experiment) == wanted

@@ -465,7 +465,7 @@ def test_an_unusable_value_falls_back_to_the_default_of_the_links_own_task() -> 
     assert experiment.examples == default_of("examples", "random_labels") > 0
 
 
-def test_a_link_too_large_for_the_memory_loses_its_sizes_and_nothing_else() -> None:
+def test_a_link_too_large_for_the_memory_loses_size_until_it_fits_and_nothing_else() -> None:
     query = {
         "cell": "gru",
         "length": "1000",
@@ -475,9 +475,15 @@ def test_a_link_too_large_for_the_memory_loses_its_sizes_and_nothing_else() -> N
         "optimizer": "sgd",
     }
     experiment, [notice] = Experiment.from_query(query)
-    assert experiment == Experiment(cell="gru", seed=7, optimizer="sgd")
+    asked = Experiment(cell="gru", seed=7, optimizer="sgd", hidden_size=256)
+    assert experiment == asked.amend(batch_size=experiment.batch_size, length=1000), "the batch gives way first"
+    assert 32 <= experiment.batch_size < 256
+    assert 0.9 * MEMORY_BOUND < experiment.activation_memory <= MEMORY_BOUND
     assert "must fit" in notice
-    assert notice.endswith("Using the default sizes instead.")
+    assert notice.endswith(f"Using `batch_size` {experiment.batch_size} instead.")
+    much, [notice] = Experiment.from_query(query | {"length": "2000", "layers": "8", "cell": "slstm"})
+    assert (much.batch_size, much.hidden_size, much.layers) == (32, 256, 8)
+    assert notice.endswith(f"Using `length` {much.length}, `batch_size` 32 instead.")
 
 
 # What gives way
@@ -540,7 +546,7 @@ def test_another_cell_keeps_what_it_can_use() -> None:
     new, [notice] = Experiment(cell="rnn", initialisation="orthogonal", seed=3).switch(cell="mingru")
     assert new == Experiment(cell="mingru", seed=3)
     assert notice.startswith("`initialisation` must be one of")
-    assert notice.endswith("Using 'default' instead.")
+    assert notice.endswith("Using `initialisation` 'default' instead.")
 
 
 @pytest.mark.parametrize(
@@ -642,3 +648,13 @@ def test_only_fields_that_matter_count_as_a_difference() -> None:
     # It matters to one of the two.
     assert gru.differs_in(lstm.amend(forget_bias=3)) == {"cell", "forget_bias"}
     assert lstm.amend(forget_bias=3).differs_in(gru) == {"cell", "forget_bias"}
+
+
+@given(steps=st.integers(1, 400), length=st.integers(4, 60))
+def test_a_growing_length_starts_shortest_and_is_whole_halfway(steps: int, length: int) -> None:
+    growing = Experiment(length=length, steps=steps, curriculum=True)
+    lengths = [growing.length_at(step) for step in range(steps)]
+    assert lengths == sorted(lengths)
+    assert lengths[0] == 4
+    assert all(now == length for now in lengths[(steps + 1) // 2 :])
+    assert {Experiment(length=length).length_at(step) for step in (0, 7)} == {length}

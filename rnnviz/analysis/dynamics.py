@@ -10,6 +10,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from rnnviz.analysis.gradients import READS_THROUGH, SPEAKS_THROUGH
 from rnnviz.arithmetic import one_thread
 from rnnviz.cells import ACTIVATIONS, CELLS, Cell, Weights
 from rnnviz.errors import RnnvizError
@@ -189,6 +190,11 @@ class Dynamics:
         """
         N, n = states.shape
         after, found = torch.empty_like(states), torch.empty(N, n, n, dtype=states.dtype)
+        if self._unit_by_unit:
+            for k in range(0, N, self.block):
+                part = slice(k, k + self.block)
+                self._fill(states[part], x[part], after[part], found[part])
+            return after, found
         rows = torch.eye(n, dtype=states.dtype)[:, None]
         for k in range(0, N, self.block):
             here = states[k : k + self.block].detach().requires_grad_()
@@ -199,6 +205,47 @@ class Dynamics:
             found[k : k + self.block] = slopes.transpose(0, 1)
             after[k : k + self.block] = there.detach()
         return after, found
+
+    @property
+    def _unit_by_unit(self) -> bool:
+        """Whether units meet only in W_hh h, so that a Jacobian is diagonals and rows of W_hh, each times a number."""
+        return len(self.layers) == 1 and "W_hh" in self.layers[0] and self.cell.name not in READS_THROUGH
+
+    def _fill(self, states: Tensor, x: Tensor, after: Tensor, found: Tensor) -> None:
+        """`linearised` with a way back for each state rather than for each unit: ten times as fast for an LSTM of 64."""
+        H, cell, w = self.hidden_size, self.cell, self.layers[0]
+        before = {
+            name: part.detach().requires_grad_() for name, part in zip(cell.carried, states.split(H, 1), strict=True)
+        }
+        with torch.enable_grad():
+            step = cell.step(x, before, w, self.activation)
+        blocks = list(step.preactivations)
+        W = w["W_hh"].view(len(cell.blocks), H, H)[[cell.blocks.index(block) for block in blocks]]
+        speaks = SPEAKS_THROUGH.get(cell.name, {})
+        for i, name in enumerate(cell.carried):
+            value = step.state[name]
+            after[:, i * H : (i + 1) * H] = value.detach()
+            slopes = torch.autograd.grad(
+                value.sum(),
+                [*step.preactivations.values(), *before.values()],
+                retain_graph=True,
+                allow_unused=True,
+                materialize_grads=True,
+            )
+            own = [
+                slope * step.gates[speaks[block]].detach() if block in speaks else slope
+                for block, slope in zip(blocks, slopes, strict=False)
+            ]
+            rows = torch.bmm(torch.stack(own).permute(2, 1, 0), W.transpose(0, 1)).transpose(0, 1)  # (N, H, H)
+            for j, (other, direct) in enumerate(zip(cell.carried, slopes[len(blocks) :], strict=True)):
+                place = found[:, i * H : (i + 1) * H, j * H : (j + 1) * H]
+                if other == "h":
+                    # What came by W_hh is in `rows`; without it the way through the other states and gates remains.
+                    direct = direct - sum(d @ W_block for d, W_block in zip(own, W, strict=True))
+                    place.copy_(rows)
+                else:
+                    place.zero_()
+                place.diagonal(dim1=1, dim2=2).add_(direct)
 
 
 def _float64(value: ArrayLike | Tensor) -> Tensor:

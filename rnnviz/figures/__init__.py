@@ -9,9 +9,12 @@ from collections.abc import Callable
 
 import plotly.graph_objects as go
 
+from rnnviz.figures.cliff import clipped_norms, error_surface
+from rnnviz.figures.decay import Curve, decay_curves, singular_value_fan
 from rnnviz.figures.gradients import gradient_norm_plot, gradient_training_heatmap
+from rnnviz.figures.half_life import unit_half_lives
 from rnnviz.figures.inputs import input_heat, input_images, input_marked_values, input_symbols, input_wave
-from rnnviz.figures.legend import legend_html
+from rnnviz.figures.legend import lanes_html, legend_html
 from rnnviz.figures.loss import Exam, loss_curve
 from rnnviz.figures.lyapunov import lyapunov_over_training
 from rnnviz.figures.marks import mark_phases, mark_windows
@@ -24,7 +27,9 @@ from rnnviz.figures.sequences import (
     prediction_sequence,
     prediction_symbols,
 )
+from rnnviz.figures.shares import step_share_bars
 from rnnviz.figures.space import POINTS, Colouring, mark_fixed_points, phase_portrait, trajectories_2d, trajectories_3d
+from rnnviz.figures.spectrum import eigenvalue_plane
 from rnnviz.figures.theme import FLOAT32_FLOOR, PLOTLY_CONFIG, Theme, palette, template
 from rnnviz.figures.unit_value import unit_over_sequence
 from rnnviz.figures.units import unit_heatmap
@@ -57,6 +62,13 @@ FIGURES: dict[str, Callable[..., go.Figure]] = {
         phase_portrait,
         lyapunov_over_training,
         unit_over_sequence,
+        decay_curves,
+        singular_value_fan,
+        eigenvalue_plane,
+        step_share_bars,
+        error_surface,
+        clipped_norms,
+        unit_half_lives,
     )
 }
 
@@ -66,9 +78,14 @@ __all__ = [
     "PLOTLY_CONFIG",
     "POINTS",
     "Colouring",
+    "Curve",
     "Exam",
     "Theme",
     "attention_map",
+    "clipped_norms",
+    "decay_curves",
+    "eigenvalue_plane",
+    "error_surface",
     "gradient_norm_plot",
     "gradient_training_heatmap",
     "input_heat",
@@ -77,6 +94,7 @@ __all__ = [
     "input_symbols",
     "input_wave",
     "input_words",
+    "lanes_html",
     "legend_html",
     "loss_curve",
     "lyapunov_over_training",
@@ -93,9 +111,12 @@ __all__ = [
     "prediction_symbols",
     "prediction_values",
     "prediction_words",
+    "singular_value_fan",
+    "step_share_bars",
     "template",
     "trajectories_2d",
     "trajectories_3d",
+    "unit_half_lives",
     "unit_heatmap",
     "unit_over_sequence",
 ]

@@ -124,7 +124,7 @@ def gradient_norm_plot(
                 y=power_of_ten(last_answer),
                 mode="lines",
                 line={"width": 2.5, "color": colours.ink, "dash": "dot"},
-                name=f"{_norm(symbols[0], of='L<sub>T</sub>')} last answer",
+                name="last answer alone",
                 meta=feed(y=("frame", "grad.last.median", "pow10")),
                 hovertemplate="last answer only %{y:.2e}<extra></extra>",
             )

@@ -1,8 +1,19 @@
 """What the colours mean: one legend a page, as HTML."""
 
 from collections.abc import Sequence
+from html import escape
 
-from rnnviz.figures.theme import GATE, NORM, SIGNED, Scale, Theme, palette
+from rnnviz.figures.theme import GATE, LANE_DASHES, NORM, SIGNED, Scale, Theme, palette
+
+# Pixels of line and gap in turn, as plotly draws these styles.
+_PATTERNS = {
+    "solid": (40,),
+    "dash": (9, 4),
+    "dot": (3, 3),
+    "dashdot": (9, 3, 3, 3),
+    "longdash": (14, 4),
+    "longdashdot": (14, 3, 3, 3),
+}
 
 
 def legend_html(theme: Theme, *, only: Sequence[str] = ("signed", "gate", "norm")) -> str:
@@ -47,3 +58,24 @@ def _swatch(colour: str, text: str, theme: Theme) -> str:
         f"border:1px solid {palette(theme).frame};border-radius:2px"
     )
     return f'<span style="display:inline-flex;align-items:center;gap:6px"><span style="{box}"></span>{text}</span>'
+
+
+def lanes_html(names: Sequence[str], theme: Theme, *, chosen: int | None = None) -> str:
+    """The lanes of a comparison with their colour and line style, `chosen` (from 0) in bold, as HTML that wraps."""
+    colours = palette(theme)
+    style = f"display:flex;flex-wrap:wrap;gap:2px 22px;font-size:13px;line-height:20px;color:{colours.ink}"
+    items = [
+        '<span style="display:inline-flex;align-items:center;gap:6px">'
+        f'<span style="display:inline-block;width:40px;height:3px;background:{_stripes(colours.lanes[k], dash)}"></span>'
+        f'<span style="font-weight:{700 if k == chosen else 400}">{escape(name)}</span></span>'
+        for k, (name, dash) in enumerate(zip(names, LANE_DASHES, strict=False))
+    ]
+    return f'<div class="rnnviz-lanes" style="{style}">{"".join(items)}</div>'
+
+
+def _stripes(colour: str, dash: str) -> str:
+    stops, at = [], 0
+    for k, length in enumerate(_PATTERNS[dash]):
+        stops.append(f"{'transparent' if k % 2 else colour} {at}px {at + length}px")
+        at += length
+    return f"repeating-linear-gradient(90deg,{','.join(stops)})"

@@ -158,13 +158,16 @@ def loss_curve(
         figure.update_layout(yaxis={"domain": [low_rows, 1]})
     figure.update_layout(annotations=lines)
 
-    known = f"does it know more than {baseline_name}" if baseline is not None else ""
     return finish(
         figure,
         theme=theme,
         question="Is it learning?",
         look_for=f"Bold: mean of the last {MEAN_WINDOW} steps."
-        + (f" Only clearly below the dashed line {known}." if known else "")
+        + (
+            f" Dashed: {baseline_name}; only clearly below it has anything been learned."
+            if baseline is not None
+            else ""
+        )
         + (
             ""
             if held_out is None

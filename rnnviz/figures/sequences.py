@@ -315,7 +315,7 @@ def attention_map(
         look_for="One full cell in each row: it looks at one letter. A falling diagonal reads forwards, a rising "
         "one backwards."
         if said
-        else "A full column: the answer looks at that step, however long ago it was.",
+        else f"A full column: the answer gives that step a weight of {end:.2g} or more, however long ago it was.",
         height=240 if answers > 1 else 110,
         over_time=not read,
     )

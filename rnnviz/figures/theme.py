@@ -190,6 +190,11 @@ PROBABILITY: Final[Mapping[str, Scale]] = MappingProxyType(
     {"light": _evenly("#ffffff", "#d9ccf5", "#6d3fd1"), "dark": _evenly("#171b22", "#4a3d75", "#b79bff")}
 )
 
+# Heights of an error surface: from the panel itself, in greys, so that the paths over it have all the colours.
+RELIEF: Final[Mapping[str, Scale]] = MappingProxyType(
+    {"light": _evenly("#ffffff", "#d5dae1", "#8d97a6"), "dark": _evenly("#171b22", "#343c49", "#6b7687")}
+)
+
 
 def stops(scale: Mapping[str, Scale], theme: Theme) -> list[list[float | str]]:
     """A scale of this theme as plotly takes it; ValueError for an unknown theme."""

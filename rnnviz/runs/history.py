@@ -82,21 +82,22 @@ class History:
             self._add_frame(frame(target))
         return target
 
-    def first_solved(self, yardstick: Yardstick, *, held_out: bool = False) -> int | None:
+    def first_solved(self, yardstick: Yardstick, *, held_out: bool = False, since: int = 0) -> int | None:
         """The first training step at which the yardstick is reached, by examples that were not trained on.
 
         Fresh batches are such examples: then it is the running mean over a full window. An exam, and for a fixed training
         set the held-out examples, are looked at in the kept frames, and one frame may be luck: `LASTING` of them in a row.
+        Nothing before the step `since` counts.
         """
         if yardstick.metric == "exam" or held_out:
             name = "exam" if yardstick.metric == "exam" else f"held_out_{yardstick.metric}"
-            steps = np.array([f.step for f in self.frames])
-            values = np.array([f.scalars.get(name, np.nan) for f in self.frames])
+            late = [f for f in self.frames if f.step >= since]
+            steps, values = np.array([f.step for f in late]), np.array([f.scalars.get(name, np.nan) for f in late])
         else:
-            values = self.series(f"{yardstick.metric}_mean")[AVERAGED - 1 :]
-            steps = np.arange(AVERAGED, AVERAGED + len(values))
+            values = self.series(f"{yardstick.metric}_mean")[since + AVERAGED - 1 :]
+            steps = np.arange(since + AVERAGED, since + AVERAGED + len(values))
         good = values <= yardstick.value if yardstick.metric == "loss" else values >= yardstick.value
-        if yardstick.metric == "exam" or held_out:
+        if len(good) and (yardstick.metric == "exam" or held_out):
             good = np.convolve(good, np.ones(LASTING), "full")[: len(good)] == LASTING
         return int(steps[np.argmax(good)]) if good.any() else None
 

@@ -87,6 +87,12 @@ class LiveRun:
         """The newest one."""
         return self._checkpoint
 
+    def checkpoint_at(self, step: int) -> Checkpoint:
+        """The newest kept one at or before `step`."""
+        with self._lock:
+            kept = [*self._history.checkpoints, self._checkpoint]
+        return max((c for c in kept if c.step <= step), key=lambda c: c.step, default=kept[0])
+
     @property
     def trained(self) -> bool:
         """Whether any training step has been taken."""
@@ -258,7 +264,9 @@ class LiveRun:
         now = self.experiment
         unsolved = self._solved_at is None or self._solved_at > self._checkpoint.step
         if unsolved and (solved := TASKS[now.task].solved(now.setup)) is not None:
-            self._solved_at = self._history.first_solved(solved, held_out=now.examples > 0)
+            # Short sequences solved say nothing about the full length.
+            grown = now.steps // 2 if now.curriculum else 0
+            self._solved_at = self._history.first_solved(solved, held_out=now.examples > 0, since=grown)
 
 
 class Registry:

@@ -14,6 +14,7 @@ from rnnviz.tasks.base import Batch, Setup, Task, Yardstick
 TEXT = Path(__file__).with_name("text.txt").read_text("utf-8")
 CHARACTERS = "".join(sorted(set(TEXT)))
 SHOWN = {" ": "␣", "\n": "↵"}  # characters that could not be seen alone
+LONGEST = 500  # steps
 
 
 def encode(text: str) -> np.ndarray:
@@ -42,7 +43,7 @@ def _ring() -> tuple[np.ndarray, np.ndarray]:
     After the last character the first follows, so that every character is drawn equally often.
     """
     codes = encode(TEXT)
-    codes = np.concatenate([codes, codes[: TEXT_TASK.longest + 1]])
+    codes = np.concatenate([codes, codes[: LONGEST + 1]])
     return codes, np.eye(len(CHARACTERS), dtype=np.float32)[codes[:-1]]
 
 
@@ -85,7 +86,7 @@ TEXT_TASK = Task(
     solved=lambda setup: Yardstick(entropies()[1], "better than a table of letter pairs", "loss"),
     describe=describe,
     shortest=4,
-    longest=500,
+    longest=LONGEST,
     defaults={"length": 40},
     leaks=True,
 )

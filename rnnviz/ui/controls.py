@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -34,9 +35,9 @@ def sidebar(experiment: Experiment) -> None:
                 with st.expander(f"More {group.lower()} settings"):
                     for name, setting in rest.items():
                         _control(name, setting, experiment)
-        live = [setting.label.lower() for setting in SETTINGS.values() if setting.live]
+        live = [f"“{setting.label}”" for setting in SETTINGS.values() if setting.live]
         st.caption(
-            f"{', '.join(live).capitalize()} may change mid-run. Anything else starts a fresh, untrained network."
+            f"{', '.join(live[:-1])} and {live[-1]} may change mid-run. Anything else starts a fresh, untrained network."
         )
 
 
@@ -60,7 +61,7 @@ def _control(name: str, setting: Setting, experiment: Experiment) -> None:
     elif setting.ticks:
         # A link may bring a value between the ticks; it stays on offer as long as it is in use.
         ticks = [tick for tick in setting.ticks if _offered(name, tick, experiment)]
-        st.select_slider(label, sorted({*ticks, value}), format_func=_tick, **common)
+        st.select_slider(label, sorted({*ticks, value}), format_func=partial(_tick, setting), **common)
     elif setting.highest - setting.lowest <= 100 * setting.step:
         kind = type(value)
         st.slider(label, kind(setting.lowest), kind(setting.highest), step=kind(setting.step), **common)
@@ -78,8 +79,8 @@ def _offered(name: str, value: Any, experiment: Experiment) -> bool:
     return True
 
 
-def _tick(value: float) -> str:
-    return f"{value:,.6g}".replace(",", " ")
+def _tick(setting: Setting, value: float) -> str:
+    return setting.zero if setting.zero and not value else f"{value:,.6g}".replace(",", " ")
 
 
 def _changed(name: str) -> None:

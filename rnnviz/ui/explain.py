@@ -6,6 +6,8 @@ import streamlit as st
 
 from rnnviz.cells import CELLS
 from rnnviz.experiment import SETTINGS, Experiment
+from rnnviz.runs import LiveRun
+from rnnviz.ui import session
 
 
 def warnings(experiment: Experiment) -> None:
@@ -26,6 +28,16 @@ def equations(experiment: Experiment) -> None:
         if "activation" in cell.options:
             said.append(f"φ is {dict(SETTINGS['activation'].choices or {})[experiment.activation]}, as chosen")
         st.caption(f"{'. '.join(said)}.")
+
+
+def to_program(run: LiveRun) -> None:
+    """The way to this network as a program."""
+    st.page_link(
+        "pages/from_scratch.py",
+        label="The same network as a program: NumPy, PyTorch, Keras",
+        icon=":material/code:",
+        query_params=session.address(run),
+    )
 
 
 def _aligned(lines: tuple[str, ...]) -> str:

@@ -18,7 +18,7 @@ from rnnviz.figures import Theme
 from rnnviz.model import probe_batch
 from rnnviz.runs import Snapshot
 from rnnviz.tasks import TASKS
-from rnnviz.tracing import Frame, frame
+from rnnviz.tracing import SHOWN_UNITS, Frame, frame
 from rnnviz.training import start
 from rnnviz.ui.readouts import chance, shows_accuracy
 from rnnviz.ui.stage import Card, Section
@@ -91,9 +91,7 @@ def _sections(experiment: Experiment, met: Extent, theme: Theme) -> tuple[Sectio
                     Card("gradient", _gradient(experiment, first, met, theme), look_for=GRADIENTS.get(answers, "")),
                 ),
             ),
-            Section(
-                "Inside, at this step" + (": the half that reads forwards" if experiment.bidirectional else ""), inside
-            ),
+            Section(_inside_of(experiment), inside),
         )
         if section.cards
     )
@@ -205,7 +203,7 @@ def _inside(experiment: Experiment, first: Frame, theme: Theme) -> tuple[Card, .
             figure = figures.unit_heatmap(
                 first.channels["reverse.h"],
                 kind="signed",
-                limit=1.0 if bounded else _limit(first.channels[channel]),
+                limit=1.0 if bounded else _limit(first.channels[channel], 2.0 if cell.gates else 1.0),
                 name="hidden state, backwards",
                 symbol=f"{cell.symbols[state]}_t",
                 channel="reverse.h",
@@ -232,6 +230,20 @@ def _inside(experiment: Experiment, first: Frame, theme: Theme) -> tuple[Card, .
             )
         )
     return tuple(replace(card, figure=marked(experiment, card.figure, theme)) for card in cards)
+
+
+def _inside_of(experiment: Experiment) -> str:
+    """Of what the states and gates are: a page shows one layer, and not more units than one can tell apart."""
+    where = "Inside the top layer" if experiment.layers > 1 else "Inside"
+    which = [
+        *(["the half that reads forwards"] if experiment.bidirectional else []),
+        *(
+            [f"the first {SHOWN_UNITS} of {experiment.hidden_size} units"]
+            if experiment.hidden_size > SHOWN_UNITS
+            else []
+        ),
+    ]
+    return f"{where}, at this step" + (f": {', '.join(which)}" if which else "")
 
 
 def _limit(values: np.ndarray, at_least: float = 1.0) -> float:

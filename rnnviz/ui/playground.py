@@ -12,6 +12,7 @@ from rnnviz.figures import Theme, legend_html, palette
 from rnnviz.runs import LiveRun, Snapshot
 from rnnviz.ui import session
 from rnnviz.ui.pictures import extent, sections
+from rnnviz.ui.plain import literal
 from rnnviz.ui.readouts import readouts
 from rnnviz.ui.stage import Readout, Resync, Status, feed, frames_to_send, pack_feed, stage
 
@@ -27,18 +28,14 @@ def theme() -> Theme:
 
 def notices() -> None:
     """What could not be honoured, and where the run before this one went."""
-    for sentence in st.session_state.notices:
-        # As plain text: the sentence may quote what a hostile link carried.
-        st.warning(_literal(sentence.replace("`", "")), icon=":material/info:")
+    # As plain text: a sentence may quote what a hostile link carried.
+    if said := [literal(sentence.replace("`", "")) for sentence in st.session_state.notices]:
+        st.warning("\n\n".join(said), icon=":material/info:")
     if "replaced" in st.session_state:
         what, step, old = st.session_state.replaced
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(f"New {what}, new network. The one before was at step {step:,}.".replace(",", " "))
             st.button("Back to it", key="back", type="tertiary", on_click=_back, args=(old,))
-
-
-def _literal(text: str) -> str:
-    return "".join(f"\\{char}" if char in "\\`*_{}[]()<>#+-.!|~$:" else char for char in text)
 
 
 def _back(old: LiveRun) -> None:
@@ -117,7 +114,7 @@ def trouble(run: LiveRun, snapshot: Snapshot) -> None:
         return
     with st.container(border=True):
         st.markdown(
-            f":material/error: **This run diverged.** {_literal(snapshot.sentence)} Everything before it is kept."
+            f":material/error: **This run diverged.** {literal(snapshot.sentence)} Everything before it is kept."
         )
         target = next(step for step in reversed(snapshot.rewindable_to) if step < max(snapshot.step, 1))
         what, change = _rescue(snapshot.experiment)
@@ -255,5 +252,9 @@ def _status(snapshot: Snapshot) -> Status:
         )
     if snapshot.status == "pausing":
         return Status("paused", "pausing…")
-    words = {"ready": "Untrained: press Train.", "training": "", "paused": ""}
+    T = snapshot.experiment.length_at(snapshot.step)
+    growing = (
+        f"So far it trains on {T} of {snapshot.experiment.length} steps." if snapshot.experiment.length > T else ""
+    )
+    words = {"ready": "Untrained: press Train.", "training": growing, "paused": growing}
     return Status(snapshot.status, "", words[snapshot.status])  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rnnviz.cells import CELLS
 from rnnviz.experiment import Experiment
+from rnnviz.model import probe_batch
 from rnnviz.runs.history import AVERAGED
 from rnnviz.tasks import TASKS, Task
 from rnnviz.ui.stage import Readout, Value
@@ -20,21 +21,22 @@ def readouts(experiment: Experiment) -> tuple[Readout, ...]:
                 "loss ",
                 Value("loss_mean"),
                 *((" (on fresh examples ", Value("held_out_loss"), ")") if experiment.examples else ()),
-                *((f" ({baseline.name}: {baseline.value:.3g})",) if baseline and not experiment.examples else ()),
+                *((f" ({baseline.name}: {baseline.value:.3g})",) if baseline else ()),
             ),
             f"Mean loss of the last {AVERAGED} training steps. "
             + (
                 f"The same {experiment.examples} examples come again and again; the fresh ones are never trained on."
                 if experiment.examples
                 else "Every step draws fresh examples, so this is also the score on examples never seen before."
+                + (" While the sequences grow, it is that of shorter ones." if experiment.curriculum else "")
             ),
         ),
         Readout(
             "reach",
             ("gradient reaches back ", Value("reach", "count"), f" of {T} steps"),
             "How many steps back from the last one the median of ‖∂L/∂h_t‖ stays above 1 % of the largest value met on the "
-            "way back; measured in float64 on fixed examples, for the loss of the last answer. Once a task is solved there "
-            "is hardly any gradient left, and this says little.",
+            f"way back; measured in float64 on fixed examples, {_for_which_loss(experiment)} Once a task is solved there is "
+            "hardly any gradient left, and this says little.",
         ),
         Readout(
             "norm",
@@ -60,7 +62,7 @@ def readouts(experiment: Experiment) -> tuple[Readout, ...]:
                         if experiment.examples
                         else ()
                     ),
-                    *((f" (chance {100 * guess:.3g} %)",) if guess and not experiment.examples else ()),
+                    *((f" (chance {100 * guess:.3g} %)",) if guess else ()),
                 ),
                 (
                     "1 − edit distance / length of the right answer"
@@ -93,6 +95,23 @@ def readouts(experiment: Experiment) -> tuple[Readout, ...]:
                 )
             )
     return tuple(said)
+
+
+def _for_which_loss(experiment: Experiment) -> str:
+    """What the reach of the gradient is measured from, where that is not simply the one answer's loss."""
+    task = TASKS[experiment.task]
+    said = (
+        "for the whole loss, which every frame takes part in."
+        if task.loss == "ctc"
+        else "for the loss of the last answer."
+    )
+    if task.answers == "once" and experiment.readout != "last":
+        said += " This readout touches every state, so its direct way to early steps counts as well."
+    if experiment.bidirectional:
+        said += " Of the half that reads forwards."
+    if probe_batch(experiment).lengths is not None:
+        said += " The examples end at different steps; the median is over those still running."
+    return said
 
 
 def shows_accuracy(experiment: Experiment) -> bool:

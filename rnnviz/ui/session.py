@@ -24,11 +24,10 @@ from rnnviz.ui.server import registry
 def current_run() -> LiveRun:
     """The run this session watches: the one it had, else the one its link names, else a new one from the link's fields.
 
-    When the address is no longer the one this session wrote, the visitor went back or forward: it is read afresh. An
-    address that asks for nothing is one page's link to another: the run goes along.
+    When the address is no longer the one this session wrote, the visitor went back or forward: it is read afresh. An empty
+    one comes from the list of pages, and the visitor's run goes along to the next page.
     """
     if "run" in st.session_state and st.query_params.to_dict() in ({}, st.session_state.get("address")):
-        st.session_state.setdefault("notices", [])
         held: LiveRun = st.session_state.run
         return held
     query = {name: st.query_params[name] for name in st.query_params}
@@ -121,11 +120,18 @@ def _replace(old: LiveRun, wanted: Experiment, differs: set[str]) -> None:
     if step:
         what = ", ".join(SETTINGS[name].label.lower() for name in SETTINGS if name in differs)
         st.session_state.replaced = (what, step, old)
+    elif "replaced" in st.session_state:  # changed again before anything was trained
+        st.session_state.replaced = ("settings", *st.session_state.replaced[1:])
+
+
+def address(run: LiveRun) -> dict[str, str]:
+    """What a link says of a run: its experiment, and which run it is."""
+    return run.experiment.to_query() | {"run": run.id}
 
 
 def write_address(run: LiveRun) -> None:
     """Make the address bar a link to what is on the page: the experiment, and the live run."""
-    wanted = run.experiment.to_query() | {"run": run.id}
+    wanted = address(run)
     if st.query_params.to_dict() != wanted:
         st.query_params.from_dict(wanted)
     st.session_state.address = wanted

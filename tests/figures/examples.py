@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from rnnviz.figures import FIGURES, Colouring, Exam
+from rnnviz.figures import FIGURES, Colouring, Curve, Exam
 
 T, U, F = 50, 12, 7
 t = np.arange(1, T + 1)
@@ -35,6 +35,13 @@ LATE = Colouring("time step", "time", np.broadcast_to(t[:, None], (T, 5)))
 PUSHED = Colouring("bit 1", "signed", np.sign(WALKS[..., 0]))
 KINDS = Colouring("class", "class", np.broadcast_to(np.arange(5), (T, 5)), ["a", "b", "c", "d", "e"])
 FIELD = np.tanh(np.stack(np.meshgrid(*[np.linspace(-1, 1, 31)] * 2), 2)) * 0.5
+LAGS = np.arange(31)
+CURVES = [
+    Curve("fast", LAGS, -0.3 * LAGS, -0.35 * LAGS, -0.25 * LAGS, [("a bound", "ρᵏ", -0.2 * LAGS)], 0),
+    Curve("zero", LAGS, np.append(0.0, np.full(30, -np.inf)), np.full(31, -np.inf), np.zeros(31), (), 3),
+]
+EIGENVALUES = 0.8 * np.exp(2j * np.pi * np.arange(12) / 12)
+WAY = np.array([[6.0, -2.5], [5.5, -2.6], [5.0, -2.7]])
 
 
 class Call(NamedTuple):
@@ -104,6 +111,18 @@ CALLS = [
     Call("lyapunov_over_training", ([0, 10, 100], -np.sort(random.random((3, U)), 1)), {"along": "noise"}),
     Call("unit_over_sequence", (HIDDEN[0],), {"name": "h_1", "symbols": WORDS, "tracked": P[0], "tracked_name": "p"}),
     Call("unit_over_sequence", (HIDDEN[1],), {"name": "h_2"}),
+    Call("decay_curves", (CURVES,), {"sequences": "median of 8 sequences"}),
+    Call("decay_curves", ([Curve("deep", LAGS, -2.0 * LAGS, -2.1 * LAGS, -1.9 * LAGS)],), {}),
+    Call("singular_value_fan", (LAGS, -0.1 * LAGS[:, None] * np.arange(1, 6)), {}),
+    Call("eigenvalue_plane", (EIGENVALUES[None],), {"weights": 1.1 * EIGENVALUES, "spectral_norm": 1.4}),
+    Call("eigenvalue_plane", (EIGENVALUES[None],), {}),
+    Call("step_share_bars", (np.linspace(-0.01, 0.05, T),), {"window": 10, "full": np.linspace(-0.02, 0.06, T)}),
+    Call("step_share_bars", (np.full(T, np.nan),), {}),
+    Call("error_surface", (np.linspace(2, 8, 7), np.linspace(-4, 1, 6), random.random((6, 7)), (WAY, WAY / 2)), {}),
+    Call("error_surface", (np.linspace(2, 8, 7), np.linspace(-4, 1, 6), random.random((6, 7)), (None, WAY)), {}),
+    Call("clipped_norms", (np.full(9, 3.0), np.full(9, 2.0), np.full(9, 0.1)), {}),
+    Call("unit_half_lives", (np.linspace(0.2, 0.99, 12),), {"gate": "update", "symbol": "z"}),
+    Call("unit_half_lives", (np.array([0.0, 0.5, 1.0]),), {}),
 ]
 
 

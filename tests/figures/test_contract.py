@@ -67,6 +67,14 @@ def test_which_pictures_are_over_time_and_over_training() -> None:
     over_time = {call.name for call in CALLS if build(call).layout.meta.get("time_axis")}
     others = {"loss_curve", "prediction_values", "prediction_classes", "prediction_future", "input_images"}
     others |= {"trajectories_2d", "trajectories_3d", "phase_portrait", "lyapunov_over_training"}
+    others |= {
+        "decay_curves",
+        "singular_value_fan",
+        "eigenvalue_plane",
+        "error_surface",
+        "clipped_norms",
+        "unit_half_lives",
+    }
     assert over_time == set(FIGURES) - others
     training = {call.name: build(call).layout.meta.get("training_axis") for call in CALLS}
     assert {name: axis for name, axis in training.items() if axis} == {

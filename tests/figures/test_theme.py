@@ -15,6 +15,7 @@ from rnnviz.figures.theme import (
     LOG10_FLOAT32_FLOOR,
     NORM,
     PROBABILITY,
+    RELIEF,
     SIGNED,
     Theme,
     norm_scale,
@@ -128,7 +129,14 @@ def test_sequential_scales_are_monotonic(theme: Theme) -> None:
 
 @both_themes
 def test_scales_run_from_0_to_1(theme: Theme) -> None:
-    for scale in (SIGNED[theme], GATE[theme], NORM[theme], PROBABILITY[theme], norm_scale(theme, -45, 2)):
+    for scale in (
+        SIGNED[theme],
+        GATE[theme],
+        NORM[theme],
+        PROBABILITY[theme],
+        RELIEF[theme],
+        norm_scale(theme, -45, 2),
+    ):
         positions = [at for at, _ in scale]
         assert positions == sorted(positions)
         np.testing.assert_allclose((positions[0], positions[-1]), (0, 1))

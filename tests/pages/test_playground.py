@@ -198,8 +198,9 @@ def test_a_link_with_a_field_that_does_nothing_here_is_told_so(visit, query, why
 
 def test_a_link_to_something_too_large_opens_something_smaller_and_says_so(visit):
     seen = visit(length=1000, batch_size=256, hidden_size=256, layers=8)
-    assert seen.run.experiment == Experiment()
-    assert "Using the default sizes instead" in plain(seen.at.warning[0].value)
+    now = seen.run.experiment
+    assert (now.hidden_size, now.layers, now.batch_size) == (256, 8, 32)
+    assert f"Using length {now.length}, batch_size 32 instead" in plain(seen.at.warning[0].value)
 
 
 HOSTILE = {
@@ -221,7 +222,8 @@ def test_a_hostile_link_is_answered_in_sentences_and_changes_nothing_else(visit)
     now = seen.run.experiment
     assert (now.cell, now.task, now.hidden_size, now.length) == ("lstm", "adding", 256, 50)
     assert (now.learning_rate, now.seed, now.layers, now.clip_norm) == (0.005, 0, 2, 1000)
-    said = [warning.value for warning in seen.at.warning]
+    (box,) = seen.at.warning
+    said = box.value.split("\n\n")
     named = {match[1] for sentence in said if (match := re.match(r"(\w+) ", plain(sentence)))}
     assert named == set(HOSTILE)
     for sentence in said:

@@ -208,3 +208,11 @@ def test_what_only_a_fresh_test_can_say_is_looked_up_in_the_frames(metric: str) 
             done = invented(FIRST, PICTURE, 10 * k, 10 * k + 10, np.zeros(10, np.float32))
             luck.add(replace(done, frames=[done.frames[0]._replace(scalars={name: value})]))
         assert luck.first_solved(yardstick) is None
+
+
+def test_what_was_reached_while_sequences_were_short_does_not_count() -> None:
+    yardstick = Yardstick(0.5, "", "loss")
+    history = with_losses(np.zeros(600, np.float32))
+    assert history.first_solved(yardstick) == 100
+    assert history.first_solved(yardstick, since=250) == 350, "a whole window at full length"
+    assert history.first_solved(yardstick, since=550) is None

@@ -1,0 +1,40 @@
+"""The Gradient lab in a real browser: a link, a slider, and the way to the Playground and back."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+LINK = "/gradient_lab?lane1=lstm~bias1&lane2=rnn&T=50"
+LINES = """() => [...document.querySelectorAll(".st-key-lab_decay_picture .scatterlayer path.js-line")]
+  .map((e) => e.getAttribute("d")).join()"""
+
+
+def test_a_slider_is_answered_and_the_address_follows(app_server, page: Page, settle, measured) -> None:
+    page.goto(f"{app_server.url}{LINK}")
+    settle(page)
+    expect(page.locator(".js-plotly-plot")).to_have_count(3)
+    page.wait_for_function(f"({LINES})().length > 0")
+    before = page.evaluate(LINES)
+    slider = page.get_by_role("slider", name="How much does it want to keep?")
+    slider.focus()
+    began = page.evaluate("performance.now()")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(f"(before) => {{ const now = ({LINES})(); return now && now !== before; }}", arg=before)
+    measured("milliseconds until the big plot answers a slider", page.evaluate("performance.now()") - began)
+    expect(page).to_have_url(re.compile(r"lane1=lstm(~|%7E)bias1\.5"))
+    settle(page)
+    expect(page.get_by_text("loses the past fastest")).to_be_visible()
+
+
+def test_there_and_back_keeps_the_lab_and_the_run(app_server, page: Page, settle) -> None:
+    page.goto(f"{app_server.url}{LINK}")
+    settle(page)
+    page.get_by_role("link", name="Playground").click()
+    expect(page).to_have_url(re.compile(r"/playground\?.*run="))
+    settle(page)
+    run = re.search(r"run=([\w-]+)", page.url)[1]  # type: ignore[index]
+    page.get_by_role("link", name="Gradient lab").click()
+    expect(page).to_have_url(re.compile(r"/gradient_lab\?.*T=50"))
+    settle(page)
+    page.get_by_role("link", name="Playground").click()
+    expect(page).to_have_url(re.compile(f"/playground.*run={run}"))
