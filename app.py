@@ -7,6 +7,7 @@ st.set_page_config(page_icon="rnnviz/ui/assets/icon.svg", layout="wide")
 playground = st.Page("pages/playground.py", title="Playground", url_path="playground")
 gradient_lab = st.Page("pages/gradient_lab.py", title="Gradient lab", url_path="gradient_lab")
 inside_the_cell = st.Page("pages/inside_the_cell.py", title="Inside the cell", url_path="inside_the_cell")
+state_space = st.Page("pages/state_space.py", title="State space", url_path="state_space")
 from_scratch = st.Page("pages/from_scratch.py", title="From scratch", url_path="from_scratch")
 
 
@@ -15,5 +16,5 @@ def front() -> None:
     st.switch_page(playground, query_params=st.query_params.to_dict())
 
 
-pages = [playground, gradient_lab, inside_the_cell, from_scratch]
+pages = [playground, gradient_lab, inside_the_cell, state_space, from_scratch]
 st.navigation([st.Page(front, title="rnnviz", default=True, visibility="hidden"), *pages]).run()

@@ -18,6 +18,7 @@ from rnnviz.analysis.products import Products, jacobian_products, log10_norms, s
 from rnnviz.analysis.projection import Projection, project
 from rnnviz.analysis.spectra import spectral_norm, spectral_radius
 from rnnviz.analysis.surgery import operate
+from rnnviz.analysis.tracking import tracking
 
 __all__ = [
     "Anatomy",
@@ -53,4 +54,5 @@ __all__ = [
     "step_gradients",
     "step_shares",
     "time_scale",
+    "tracking",
 ]

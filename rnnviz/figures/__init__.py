@@ -18,6 +18,7 @@ from rnnviz.figures.influence import influence_plot
 from rnnviz.figures.inputs import input_heat, input_images, input_marked_values, input_symbols, input_wave
 from rnnviz.figures.legend import lanes_html, legend_html
 from rnnviz.figures.loss import Exam, loss_curve
+from rnnviz.figures.lyapunov import lyapunov_over_training
 from rnnviz.figures.marks import mark_phases, mark_step, mark_windows
 from rnnviz.figures.predictions import prediction_classes, prediction_values
 from rnnviz.figures.sequences import (
@@ -29,8 +30,10 @@ from rnnviz.figures.sequences import (
     prediction_symbols,
 )
 from rnnviz.figures.shares import step_share_bars
+from rnnviz.figures.space import POINTS, Colouring, mark_fixed_points, phase_portrait, trajectories_2d, trajectories_3d
 from rnnviz.figures.spectrum import eigenvalue_plane
 from rnnviz.figures.theme import FLOAT32_FLOOR, PLOTLY_CONFIG, Theme, palette, template
+from rnnviz.figures.unit_value import unit_over_sequence
 from rnnviz.figures.units import unit_heatmap
 from rnnviz.figures.words import input_words, prediction_words
 
@@ -56,6 +59,11 @@ FIGURES: dict[str, Callable[..., go.Figure]] = {
         prediction_future,
         prediction_words,
         attention_map,
+        trajectories_2d,
+        trajectories_3d,
+        phase_portrait,
+        lyapunov_over_training,
+        unit_over_sequence,
         decay_curves,
         singular_value_fan,
         eigenvalue_plane,
@@ -72,6 +80,8 @@ __all__ = [
     "FIGURES",
     "FLOAT32_FLOOR",
     "PLOTLY_CONFIG",
+    "POINTS",
+    "Colouring",
     "Curve",
     "Exam",
     "Link",
@@ -95,10 +105,13 @@ __all__ = [
     "lanes_html",
     "legend_html",
     "loss_curve",
+    "lyapunov_over_training",
+    "mark_fixed_points",
     "mark_phases",
     "mark_step",
     "mark_windows",
     "palette",
+    "phase_portrait",
     "prediction_classes",
     "prediction_future",
     "prediction_labels",
@@ -111,6 +124,9 @@ __all__ = [
     "singular_value_fan",
     "step_share_bars",
     "template",
+    "trajectories_2d",
+    "trajectories_3d",
     "unit_half_lives",
     "unit_heatmap",
+    "unit_over_sequence",
 ]

@@ -172,6 +172,19 @@ GATE: Final[Mapping[str, Scale]] = MappingProxyType(
 _MAGMA = _evenly("#0b0724", "#2c115f", "#5b167e", "#8c2981", "#bf3b77", "#eb5760", "#fb8861", "#febf84", "#fcf4b6")
 NORM: Final[Mapping[str, Scale]] = MappingProxyType({"light": _MAGMA, "dark": _MAGMA})
 
+# Sequence time, early to late; the late end, where a path comes to rest, stands out from the panel.
+TIME: Final[Mapping[str, Scale]] = MappingProxyType(
+    {
+        "light": _evenly("#e3cf5c", "#a8a06f", "#757779", "#43527a", "#12265c"),
+        "dark": _evenly("#3d4a7d", "#6a6f80", "#969078", "#c6b660", "#ffe95c"),
+    }
+)
+
+# Log speed, slow to fast, in greys, so that what is drawn over it has all the colours: the slow places stand out.
+SPEED: Final[Mapping[str, Scale]] = MappingProxyType(
+    {"light": _evenly("#929cab", "#d3d8df", "#ffffff"), "dark": _evenly("#67738a", "#323a47", "#171b22")}
+)
+
 # Class probabilities, 0 to 1: from nothing to the colour of everything the network says.
 PROBABILITY: Final[Mapping[str, Scale]] = MappingProxyType(
     {"light": _evenly("#ffffff", "#d9ccf5", "#6d3fd1"), "dark": _evenly("#171b22", "#4a3d75", "#b79bff")}

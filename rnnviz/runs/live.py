@@ -98,6 +98,13 @@ class LiveRun:
         """Whether any training step has been taken."""
         return self._checkpoint.step > 0
 
+    @property
+    def checkpoints(self) -> list[Checkpoint]:
+        """Those kept to go back to, and the newest one last."""
+        with self._lock:
+            kept = list(self._history.checkpoints)
+            return kept if kept[-1].step == self._checkpoint.step else [*kept, self._checkpoint]
+
     # What a page may ask for
 
     def play(self) -> None:

@@ -106,6 +106,14 @@ def change(**fields: Any) -> None:
         st.session_state.notices = str(error).splitlines()
 
 
+def open_experiment(wanted: Experiment) -> None:
+    """A fresh run of `wanted` takes the place of the current one, which one click brings back."""
+    heard()
+    run = current_run()
+    if differs := wanted.differs_in(run.experiment):
+        _replace(run, wanted, differs)
+
+
 def _replace(old: LiveRun, wanted: Experiment, differs: set[str]) -> None:
     step = old.poll().step
     watch(registry().create(wanted))

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from rnnviz.figures import FIGURES, Curve, Exam, Link, Part
+from rnnviz.figures import FIGURES, Colouring, Curve, Exam, Link, Part
 
 T, U, F = 50, 12, 7
 t = np.arange(1, T + 1)
@@ -30,6 +30,11 @@ P = random.dirichlet(np.ones(6), T).T  # (6, T)
 PULSES = np.where(random.random((T, 3)) < 0.2, random.choice((-1.0, 1.0), (T, 3)), 0.0)
 WORDS = ["not", "so", "good"] * 16
 PATH = np.where(random.random(T) < 0.1, random.integers(1, 6, T), np.nan)
+WALKS = np.cumsum(random.standard_normal((T, 5, 3)), 0)
+LATE = Colouring("time step", "time", np.broadcast_to(t[:, None], (T, 5)))
+PUSHED = Colouring("bit 1", "signed", np.sign(WALKS[..., 0]))
+KINDS = Colouring("class", "class", np.broadcast_to(np.arange(5), (T, 5)), ["a", "b", "c", "d", "e"])
+FIELD = np.tanh(np.stack(np.meshgrid(*[np.linspace(-1, 1, 31)] * 2), 2)) * 0.5
 LAGS = np.arange(31)
 CURVES = [
     Curve("fast", LAGS, -0.3 * LAGS, -0.35 * LAGS, -0.25 * LAGS, [("a bound", "ρᵏ", -0.2 * LAGS)], 0),
@@ -104,6 +109,14 @@ CALLS = [
     Call("prediction_words", (P[:2], WORDS), {"names": ("negative", "positive")}),
     Call("attention_map", (np.eye(8),), {"read": list("abcdefgh"), "said": list("hgfedcba")}),
     Call("attention_map", (np.full((1, T), 1 / T),), {}),
+    Call("trajectories_2d", (WALKS, LATE), {"half": 9.0, "explained": (0.6, 0.2)}),
+    Call("trajectories_2d", (WALKS, PUSHED), {"half": 9.0}),
+    Call("trajectories_3d", (WALKS, KINDS), {"half": 9.0, "explained": (0.6, 0.2, 0.1)}),
+    Call("trajectories_3d", (WALKS, LATE), {"half": 9.0}),
+    Call("phase_portrait", ((-1.0, 1.0), FIELD, WALKS[..., :2] / 20, KINDS), {}),
+    Call("lyapunov_over_training", ([0, 10, 100], -np.sort(random.random((3, U)), 1)), {"along": "noise"}),
+    Call("unit_over_sequence", (HIDDEN[0],), {"name": "h_1", "symbols": WORDS, "tracked": P[0], "tracked_name": "p"}),
+    Call("unit_over_sequence", (HIDDEN[1],), {"name": "h_2"}),
     Call("decay_curves", (CURVES,), {"sequences": "median of 8 sequences"}),
     Call("decay_curves", ([Curve("deep", LAGS, -2.0 * LAGS, -2.1 * LAGS, -1.9 * LAGS)],), {}),
     Call("singular_value_fan", (LAGS, -0.1 * LAGS[:, None] * np.arange(1, 6)), {}),

@@ -43,6 +43,8 @@ def test_says_its_question_and_what_to_look_for(call: Call, theme: str) -> None:
 def test_every_axis_has_a_title(call: Call) -> None:
     layout = build(call).layout
     axes = [layout[name] for name in layout.to_plotly_json() if re.fullmatch(r"[xy]axis\d*", name)]
+    if "scene" in layout.to_plotly_json():
+        axes += [layout.scene[f"{name}axis"] for name in "xyz"]
     assert len(axes) >= 2
     assert all(axis.title.text for axis in axes)
 
@@ -64,6 +66,7 @@ def test_time_pictures_share_margins_and_axis(call: Call) -> None:
 def test_which_pictures_are_over_time_and_over_training() -> None:
     over_time = {call.name for call in CALLS if build(call).layout.meta.get("time_axis")}
     others = {"loss_curve", "prediction_values", "prediction_classes", "prediction_future", "input_images"}
+    others |= {"trajectories_2d", "trajectories_3d", "phase_portrait", "lyapunov_over_training"}
     others |= {
         "decay_curves",
         "singular_value_fan",
@@ -78,6 +81,7 @@ def test_which_pictures_are_over_time_and_over_training() -> None:
     assert {name: axis for name, axis in training.items() if axis} == {
         "loss_curve": "x",
         "gradient_training_heatmap": "y",
+        "lyapunov_over_training": "x",
     }
 
 
