@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from rnnviz.cells import CELLS, Start
+from rnnviz.errors import RnnvizError
 from rnnviz.experiment import PROBE_SIZE, Experiment
 from rnnviz.recurrence import Layer, columns
 from rnnviz.scoring import Score, score, score_and_pull
@@ -338,6 +339,21 @@ def answer(experiment: Experiment, parameters: Tensor, batch: Batch) -> Answer:
         return Answer(outputs.transpose(-1, -2), score(TASKS[experiment.task], outputs, batch), network.attention)
 
 
+def respond(experiment: Experiment, weights: dict[str, Tensor], x: Tensor, lengths: Tensor | None) -> Tensor:
+    """x (T, I, B) -> outputs (O, B) or (T, O, B), before any softmax, differentiable down to the inputs.
+
+    Truncation (`bptt_window`) cuts only what training sees of the gradient, so here it is left out.
+
+    Raises:
+        RnnvizError: if the network answers through a decoder.
+    """
+    task = TASKS[experiment.task]
+    if task.answers == "sequence":
+        raise RnnvizError(f"What a decoder says next depends on what it chose to say before. Got the task {task.name}.")
+    whole = experiment.model_copy(update={"bptt_window": 0})
+    return _Network(whole, weights, None, False).respond(x, lengths, np.empty(0))
+
+
 class _Network:
     """The forward pass, as plain differentiable operations around the recurrent layers."""
 
@@ -350,12 +366,15 @@ class _Network:
 
     def run(self, batch: Batch) -> Tensor:
         """The outputs, feature-major, see `score`."""
+        x = torch.from_numpy(batch.inputs).to(self.weights["readout.W"].dtype).transpose(1, 2)  # (T, I, B)
+        return self.respond(x, None if batch.lengths is None else torch.from_numpy(batch.lengths), batch.targets)
+
+    def respond(self, x: Tensor, lengths: Tensor | None, targets: np.ndarray) -> Tensor:
+        """The same for inputs that may be leaves of a graph. Only a decoder looks at the targets."""
         experiment, task, W = self.experiment, TASKS[self.experiment.task], self.weights["readout.W"]
-        x = torch.from_numpy(batch.inputs).to(W.dtype).transpose(1, 2)  # (T, I, B)
-        lengths = None if batch.lengths is None else torch.from_numpy(batch.lengths)
         y = self._encode(x, lengths)  # (T, D, B)
         if task.answers == "sequence":
-            y = self._decode(y, lengths, batch.targets)
+            y = self._decode(y, lengths, targets)
         elif task.answers == "once":
             y = self._summed_up(y, lengths, experiment.readout)
         return torch.matmul(W, y) + self.weights["readout.b"][:, None]

@@ -10,10 +10,9 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from rnnviz.analysis.unrolled import respond
 from rnnviz.arithmetic import one_thread
 from rnnviz.errors import RnnvizError
-from rnnviz.model import views
+from rnnviz.model import respond, views
 from rnnviz.tasks import TASKS
 from rnnviz.training import Checkpoint
 

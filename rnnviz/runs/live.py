@@ -89,9 +89,8 @@ class LiveRun:
 
     def checkpoint_at(self, step: int) -> Checkpoint:
         """The newest kept one at or before `step`."""
-        with self._lock:
-            kept = [*self._history.checkpoints, self._checkpoint]
-        return max((c for c in kept if c.step <= step), key=lambda c: c.step, default=kept[0])
+        kept = self.checkpoints
+        return next((c for c in reversed(kept) if c.step <= step), kept[0])
 
     @property
     def trained(self) -> bool:

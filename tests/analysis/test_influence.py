@@ -11,7 +11,7 @@ from rnnviz.analysis import memory_probe, saliency
 from rnnviz.model import answer
 from rnnviz.tasks import Batch
 from tests.analysis.examples import EXACT, random_checkpoint
-from tests.analysis.test_unrolled import WITHOUT_DECODER
+from tests.analysis.test_respond import WITHOUT_DECODER
 from tests.plain import networks, random_batch
 
 
@@ -127,3 +127,11 @@ def test_what_makes_no_sense_is_refused() -> None:
     decoder = start(Experiment(cell="rnn", task="reverse", hidden_size=2))
     with pytest.raises(RnnvizError, match="decoder"):
         saliency(decoder, trace(decoder).inputs, 0)
+
+
+def test_truncation_of_training_does_not_truncate_what_an_input_does() -> None:
+    experiment = Experiment(cell="lstm", hidden_size=3, length=8)
+    inputs = np.random.default_rng(0).normal(size=(8, 2, 2))
+    whole, cut = (saliency(start(e), inputs, 0) for e in (experiment, experiment.amend(bptt_window=2)))
+    assert whole[0].all()
+    np.testing.assert_array_equal(cut, whole)

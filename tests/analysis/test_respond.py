@@ -2,9 +2,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnviz.analysis.unrolled import respond
 from rnnviz.experiment import Experiment
-from rnnviz.model import answer, views
+from rnnviz.model import answer, respond, views
 from tests.plain import CLOSE, KINDS, networks, random_batch, random_parameters
 
 WITHOUT_DECODER = tuple(kind for kind in KINDS if kind[0] != "sequence")
