@@ -32,6 +32,7 @@ from rnnviz.figures.sequences import (
 from rnnviz.figures.shares import step_share_bars
 from rnnviz.figures.space import POINTS, Colouring, mark_fixed_points, phase_portrait, trajectories_2d, trajectories_3d
 from rnnviz.figures.spectrum import eigenvalue_plane
+from rnnviz.figures.sweep import Reference, SweepLine, sweep_lines, sweep_map
 from rnnviz.figures.theme import FLOAT32_FLOOR, PLOTLY_CONFIG, Theme, palette, template
 from rnnviz.figures.unit_value import unit_over_sequence
 from rnnviz.figures.units import unit_heatmap
@@ -73,6 +74,8 @@ FIGURES: dict[str, Callable[..., go.Figure]] = {
         unit_half_lives,
         cell_diagram,
         influence_plot,
+        sweep_lines,
+        sweep_map,
     )
 }
 
@@ -86,6 +89,8 @@ __all__ = [
     "Exam",
     "Link",
     "Part",
+    "Reference",
+    "SweepLine",
     "Theme",
     "attention_map",
     "cell_diagram",
@@ -123,6 +128,8 @@ __all__ = [
     "short",
     "singular_value_fan",
     "step_share_bars",
+    "sweep_lines",
+    "sweep_map",
     "template",
     "trajectories_2d",
     "trajectories_3d",

@@ -14,13 +14,16 @@ from weakref import WeakValueDictionary
 from rnnviz.errors import RnnvizError
 from rnnviz.experiment import Experiment
 from rnnviz.runs.engine import Engine, make_executor
-from rnnviz.runs.live import FORGOTTEN_AFTER, LEASE_SECONDS
+from rnnviz.runs.live import FORGOTTEN_AFTER
 from rnnviz.runs.store import Store, key_of
 from rnnviz.runs.trial import Outcome, Trial, TrialTurn
 
 # Nobody watches a trial move, so its slices may be longer than a page's. On a server whose visitors wait for one another
 # they are not much longer: a live run may have to wait for the end of one.
 SLICE_SECONDS, SHARED_SLICE_SECONDS = 1.0, 0.25
+# A page polls once a second, but the browser wakes a page in the background only once a minute: somebody who reads another
+# tab while their sweep is running has not left.
+SWEEP_LEASE_SECONDS = 90.0
 MOST_SWEEPS = 64
 
 
@@ -66,6 +69,7 @@ class Sweep:
     Attributes:
         id: unguessable.
         experiments: the points, each once, in the order given, which is the order they are begun in.
+        keys: their names by content, see `store.key_of`.
         begun: whether it was ever started.
         running: whether it wants turns: started, not cancelled, not done.
     """
@@ -75,6 +79,7 @@ class Sweep:
         self.last_seen = time.monotonic()
         self._home, self._leased, self._own_engine = home, leased, own_engine
         self._points = home.points_of(experiments)
+        self.keys = tuple(point.key for point in self._points)
         self.experiments = tuple(point.trial.experiment for point in self._points)
         self._hands: list[_Hand] = []
         self.running = self.begun = False
@@ -99,6 +104,11 @@ class Sweep:
             self.running = False
             self._home.changed.notify_all()
         self._rest()
+
+    def release(self) -> None:
+        """A page leaves: unless another one polls, it sleeps after the slices being computed."""
+        with self._home.lock:
+            self.last_seen -= SWEEP_LEASE_SECONDS
 
     @property
     def outcomes(self) -> tuple[Outcome | None, ...]:
@@ -184,7 +194,7 @@ class Sweep:
             sweep.ask()
 
     def _asleep(self) -> bool:
-        return self._leased and time.monotonic() - self.last_seen > LEASE_SECONDS
+        return self._leased and time.monotonic() - self.last_seen > SWEEP_LEASE_SECONDS
 
     def _rest(self) -> None:
         if self._own_engine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -18,36 +19,41 @@ PADDING = 5  # the space round one choice, in characters
 
 
 def sidebar(experiment: Experiment) -> None:
-    """Every field that applies, essentials first, the rest behind one step."""
+    """Every field that applies, essentials first, the rest behind one step; each change goes to the session's run."""
     with st.sidebar:
-        for group in GROUPS:
-            fields = {
-                name: setting
-                for name, setting in SETTINGS.items()
-                if setting.group == group and setting.applies(experiment)
-            }
-            st.markdown(f"##### {group}")
-            for name, setting in fields.items():
-                if setting.essential:
-                    _control(name, setting, experiment)
-            rest = {name: setting for name, setting in fields.items() if not setting.essential}
-            if rest:
-                with st.expander(f"More {group.lower()} settings"):
-                    for name, setting in rest.items():
-                        _control(name, setting, experiment)
+        fields(experiment, session.change)
         live = [f"“{setting.label}”" for setting in SETTINGS.values() if setting.live]
         st.caption(
             f"{', '.join(live[:-1])} and {live[-1]} may change mid-run. Anything else starts a fresh, untrained network."
         )
 
 
-def _control(name: str, setting: Setting, experiment: Experiment) -> None:
+def fields(experiment: Experiment, change: Callable[..., None], without: Collection[str] = ()) -> None:
+    """The controls of an experiment but for the fields `without`; `change` is called with the field that was changed."""
+    for group in GROUPS:
+        offered = {
+            name: setting
+            for name, setting in SETTINGS.items()
+            if setting.group == group and setting.applies(experiment) and name not in without
+        }
+        st.markdown(f"##### {group}")
+        for name, setting in offered.items():
+            if setting.essential:
+                _control(name, setting, experiment, change)
+        rest = {name: setting for name, setting in offered.items() if not setting.essential}
+        if rest:
+            with st.expander(f"More {group.lower()} settings"):
+                for name, setting in rest.items():
+                    _control(name, setting, experiment, change)
+
+
+def _control(name: str, setting: Setting, experiment: Experiment, change: Callable[..., None]) -> None:
     key = f"control_{name}"
     value = getattr(experiment, name)
     # The run is the truth, the widget only shows it: another tab may have changed it, or a refused value is taken back.
     st.session_state[key] = value
     label = f"{setting.label} ({setting.unit})" if setting.unit else setting.label
-    common: dict[str, Any] = {"key": key, "help": setting.help, "on_change": _changed, "args": (name,)}
+    common: dict[str, Any] = {"key": key, "help": setting.help, "on_change": _changed, "args": (name, change)}
     if isinstance(value, bool):
         st.toggle(label, **common)
     elif setting.choices is not None:
@@ -83,5 +89,5 @@ def _tick(setting: Setting, value: float) -> str:
     return setting.zero if setting.zero and not value else f"{value:,.6g}".replace(",", " ")
 
 
-def _changed(name: str) -> None:
-    session.change(**{name: st.session_state[f"control_{name}"]})
+def _changed(name: str, change: Callable[..., None]) -> None:
+    change(**{name: st.session_state[f"control_{name}"]})

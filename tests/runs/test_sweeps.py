@@ -217,10 +217,10 @@ def test_what_nobody_looks_at_sleeps_until_somebody_does(
     executor = Manual()
     sweep = on(executor, places=2).create(LONG).start()
     executor.compute_one()
-    monkeypatch.setattr(sweeps, "LEASE_SECONDS", -1.0)
+    monkeypatch.setattr(sweeps, "SWEEP_LEASE_SECONDS", -1.0)
     executor.compute_all()
     assert sum(steps_of(sweep)) == 3, "the slices being computed, and no more"
-    monkeypatch.setattr(sweeps, "LEASE_SECONDS", 6.0)
+    monkeypatch.setattr(sweeps, "SWEEP_LEASE_SECONDS", 6.0)
     sweep.last_seen -= 100
     assert sweep.poll().status == "running"
     assert len(executor.waiting) == 2
