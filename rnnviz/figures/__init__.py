@@ -32,7 +32,7 @@ from rnnviz.figures.sequences import (
 from rnnviz.figures.shares import step_share_bars
 from rnnviz.figures.space import POINTS, Colouring, mark_fixed_points, phase_portrait, trajectories_2d, trajectories_3d
 from rnnviz.figures.spectrum import eigenvalue_plane
-from rnnviz.figures.sweep import Reference, SweepLine, sweep_lines, sweep_map
+from rnnviz.figures.sweep import Reference, SweepLine, point_name, sweep_lines, sweep_map
 from rnnviz.figures.theme import FLOAT32_FLOOR, PLOTLY_CONFIG, Theme, palette, template
 from rnnviz.figures.unit_value import unit_over_sequence
 from rnnviz.figures.units import unit_heatmap
@@ -117,6 +117,7 @@ __all__ = [
     "mark_windows",
     "palette",
     "phase_portrait",
+    "point_name",
     "prediction_classes",
     "prediction_future",
     "prediction_labels",

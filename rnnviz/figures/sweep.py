@@ -18,6 +18,7 @@ from rnnviz.figures.theme import (
     legible_on,
     palette,
     sample,
+    see_through,
     stops,
 )
 
@@ -53,6 +54,11 @@ class Reference(NamedTuple):
     kind: str = "baseline"
 
 
+def point_name(row: int, column: int) -> str:
+    """How a picture calls a point when it is clicked."""
+    return f"{row} {column}"
+
+
 def sweep_lines(
     x: Sequence[float] | Sequence[str],
     lines: Sequence[SweepLine],
@@ -67,7 +73,8 @@ def sweep_lines(
 ) -> go.Figure:
     """A value against a field, one line for each value of another, with bars for what is not certain.
 
-    `x` are numbers, or names of choices. `most` fixes the y axis to 0 ... `most`. A point's `customdata` is its (line, x).
+    `x` are numbers, or names of choices. `most` fixes the y axis to 0 ... `most`. A point's `customdata` is the
+    `point_name` of its line and x.
     """
     colours = palette(theme)
     figure = go.Figure()
@@ -99,17 +106,17 @@ def sweep_lines(
                 marker={"size": 9, "symbol": MARKERS[line.place], "color": colours.lanes[line.place]},
                 error_y={
                     "type": "data", "array": up, "arrayminus": down, "symmetric": False, "thickness": 1.5, "width": 4,
-                    "color": colours.lanes[line.place],
+                    "color": see_through(colours.lanes[line.place], 0.55),
                 },
                 connectgaps=True,
                 name=line.name,
                 showlegend=False,  # `lanes_html`: it wraps on a phone
-                customdata=np.stack([np.full(len(at), j), np.arange(len(at))], 1),
+                customdata=[point_name(j, k) for k in range(len(at))],
                 text=list(line.told) or None,
                 hovertemplate="%{text}<extra></extra>" if line.told else None,
             )
         )  # fmt: skip
-    bounds = {"range": [-0.04 * most, 1.04 * most]} if most is not None else {"rangemode": "tozero"}
+    bounds: dict[str, Any] = {"range": [-0.04 * most, 1.04 * most]} if most is not None else {"rangemode": "tozero"}
     nothing = not any(np.isfinite(numbers(line.middle, 1, "middle")).any() for line in lines)
     if nothing and most is None:
         bounds = {"range": [0, 1]}
@@ -144,8 +151,8 @@ def sweep_map(
     """A value over two fields. `values` (J, K), nan where there is none yet: such a cell shows dots.
 
     `told` are the texts of the hover. `gradient` chooses the scale for gradients, dark = vanished; otherwise more is darker.
-    `most` fixes the scale to 0 ... `most`. `absent` (J, K) marks cells there will never be. A cell's `customdata` is its
-    (row, column).
+    `most` fixes the scale to 0 ... `most`. `absent` (J, K) marks cells there will never be. A cell's `customdata` is the
+    `point_name` of its row and column.
     """
     colours = palette(theme)
     z = numbers(values, 2, "values").astype(np.float64)
@@ -175,7 +182,7 @@ def sweep_map(
             zsmooth=False,
             hoverongaps=False,
             colorscale=stops(scale, theme),
-            customdata=np.stack([rows, columns], 1).reshape(J, K, 2),
+            customdata=[[point_name(j, k) for k in range(K)] for j in range(J)],
             text=[list(row) for row in told],
             hovertemplate="%{text}<extra></extra>",
             name=value_title,
@@ -232,8 +239,8 @@ def _between(at: np.ndarray) -> np.ndarray:
 
 
 def _named(reference: Reference, at: np.ndarray, theme: Theme) -> dict[str, Any]:
-    value = float(np.asarray(reference.values)[-1])
-    return note(reference.name, theme=theme, x=float(at[-1]), y=value, xanchor="right", yanchor="bottom")
+    value = float(np.asarray(reference.values)[0])
+    return note(reference.name, theme=theme, x=float(at[0]), y=value, xanchor="left", yanchor="bottom")
 
 
 def _waiting(text: str, theme: Theme) -> dict[str, Any]:

@@ -165,8 +165,8 @@ def sidebar(plan: Plan) -> None:
         _axis("by", plan.by, "A line (or row) for each", plan.across.field)
         _control(
             st.slider, "seeds", plan.seeds, "Runs of each point", 1, MOST_SEEDS,
-            help="Seeds: each run has other initial weights and other examples. More runs make the interval narrower, and the "
-            "sweep longer in proportion.",
+            help="Seeds: each run has other initial weights and other examples. More runs make the interval narrower, "
+            "and the sweep longer in proportion.",
         )  # fmt: skip
         known = [name for name, one in MEASURES.items() if any(map(one.exists, grid(plan).experiments[:64]))]
         _control(
@@ -227,7 +227,8 @@ def _axis(which: str, axis: Axis | None, label: str, taken: str) -> None:
 
 def _set_field(which: str) -> None:
     field = st.session_state[f"sweep_{which}_field"]
-    _change(**{which: Axis(field, example_values(field)) if field else None})
+    axis = Axis(field, example_values(field)) if field else None
+    _change(**{which: axis})
 
 
 def _set_values(which: str) -> None:
@@ -236,8 +237,8 @@ def _set_values(which: str) -> None:
     if axis is None:
         return
     given, said = st.session_state[f"sweep_{which}_values"], list[str]()
-    found = axis_of(axis.field, given if isinstance(given, str) else ",".join(given), said)
-    _become(replace(plan, **{which: found or axis}).mended(said), said)
+    found = axis_of(axis.field, given if isinstance(given, str) else ",".join(given), said) or axis
+    _become((replace(plan, across=found) if which == "across" else replace(plan, by=found)).mended(said), said)
 
 
 # Presets and transport
@@ -437,8 +438,8 @@ def _in_order(plan: Plan) -> bool:
 
 
 def _point(about: Any) -> None:
-    if isinstance(about, list) and len(about) == 2:
-        st.session_state.sweep_point = (int(about[0]), int(about[1]))
+    points = {figures.point_name(*at): at for at in grid(st.session_state.sweep_plan).points}
+    st.session_state.sweep_point = points.get(about)
 
 
 def _told(job: Job, at: tuple[int, int], seen: Mapping[tuple[int, int], Summary]) -> str:
@@ -475,7 +476,8 @@ def _lines(job: Job, seen: Mapping[tuple[int, int], Summary]) -> go.Figure:
     for j, (row, place) in enumerate(zip(plan.rows, _places(plan), strict=True)):
         values = np.array([seen[j, k][:3] if (j, k) in seen else (np.nan,) * 3 for k in columns], np.float64)
         told = [_told(job, (j, k), seen) for k in columns]
-        lines.append(SweepLine(_named(plan.by, row) if plan.by else measure.title, *values.T, told, place))
+        middle, low, high = values.T
+        lines.append(SweepLine(_named(plan.by, row) if plan.by else measure.title, middle, low, high, told, place))
     return figures.sweep_lines(
         _ticks(plan.across),
         lines,
@@ -534,8 +536,8 @@ def _map(job: Job, seen: Mapping[tuple[int, int], Summary]) -> go.Figure:
         y_title=_axis_title(plan.by),
         value_title=measure.title,
         question=_question(plan),
-        look_for=f"{'Dark: vanished, bright: alive' if measure.gradient else 'Dark: much'}"
-        " where cells change along a row or a column. Dots: not computed yet.",
+        look_for="Whether colours change along a row, along a column, or along both: which of the two settings matters. "
+        f"{'Dark is vanished, bright is alive. ' if measure.gradient else ''}Cells with dots are not computed yet.",
         gradient=measure.gradient,
         most=measure.most,
         absent=absent,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rnnviz.figures import Reference, SweepLine, sweep_lines, sweep_map
+from rnnviz.figures import Reference, SweepLine, point_name, sweep_lines, sweep_map
 from rnnviz.figures.theme import NORM, RESULT, stops
 from tests.figures.examples import named
 
@@ -22,7 +22,7 @@ def test_a_line_carries_its_values_and_their_bars() -> None:
     np.testing.assert_allclose(drawn.y, [1, np.nan, 3])
     np.testing.assert_allclose(np.array(drawn.error_y.array)[[0, 2]], 0.2, rtol=1e-6)
     np.testing.assert_allclose(np.array(drawn.error_y.arrayminus)[[0, 2]], 0.1, rtol=1e-6)
-    assert np.array(drawn.customdata).tolist() == [[0, 0], [0, 1], [0, 2]]
+    assert list(drawn.customdata) == [point_name(0, k) for k in range(3)]
 
 
 def test_bars_of_several_lines_stand_beside_one_another() -> None:
@@ -53,7 +53,7 @@ def test_a_map_says_every_value_and_what_is_not_there_yet(gradient: bool) -> Non
     assert (heat.zmin, heat.zmax) == (0, 1)
     assert [list(stop) for stop in heat.colorscale] == stops(NORM if gradient else RESULT, "light")
     assert list(words.text) == ["0", "0.5", "–", "1", "…", "0.25"]
-    assert np.array(heat.customdata)[1, 2].tolist() == [1, 2]
+    assert heat.customdata[1][2] == point_name(1, 2)
 
 
 def test_an_empty_picture_says_what_will_appear() -> None:
