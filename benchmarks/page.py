@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
@@ -45,9 +45,9 @@ def main() -> None:
             empty.append(_time_to_empty(browser))
             ours.append(_time_to_playground(browser))
         print(f"- start to a drawn, usable Playground: {median(ours) / median(empty):.2f} × an empty page with torch")
-        with _server([sys.executable, "scripts/serve.py"], ROOT) as url:
+        with serving() as url:
             page = browser.new_page(viewport={"width": 1440, "height": 900})
-            _open(page, url)
+            open_page(page, url)
             first = median(_first_change(page, url) for _ in range(5))
             print(f"- click on Train to the first changed picture: {1e3 * first:.0f} ms")
             for cell in ("rnn", "lstm", "gru"):
@@ -56,7 +56,7 @@ def main() -> None:
                     f"- {cell}: steps/s with the page moving {median(watched) / median(headless):.2f} × headless, "
                     f"pictures at {median(updates):.1f} Hz"
                 )
-            waits = _other_widget(page, url)
+            waits = other_widget(page, url)
             print(
                 f"- another widget's response while training: median {1e3 * median(waits):.0f} ms, "
                 f"p95 {1e3 * quantiles(waits, n=20)[-1]:.0f} ms over {len(waits)}"
@@ -65,7 +65,8 @@ def main() -> None:
 
 
 @contextmanager
-def _server(command: list[str], folder: Path) -> Iterator[str]:
+def serving(command: Sequence[str] = (sys.executable, "scripts/serve.py"), folder: Path = ROOT) -> Iterator[str]:
+    """Start a server and give its address, until it is no longer needed."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -80,7 +81,8 @@ def _server(command: list[str], folder: Path) -> Iterator[str]:
         process.wait(20)
 
 
-def _open(page: Page, url: str) -> None:
+def open_page(page: Page, url: str) -> None:
+    """Open an address as soon as its server listens."""
     deadline = time.perf_counter() + 60
     while time.perf_counter() < deadline:
         try:
@@ -95,8 +97,8 @@ def _time_to_empty(browser: Browser) -> float:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "app.py").write_text(EMPTY_PAGE)
         page, began = browser.new_page(), time.perf_counter()
-        with _server([sys.executable, "-m", "streamlit", "run", "app.py"], Path(folder)) as url:
-            _open(page, url)
+        with serving([sys.executable, "-m", "streamlit", "run", "app.py"], Path(folder)) as url:
+            open_page(page, url)
             page.wait_for_selector(".js-plotly-plot .main-svg", timeout=60_000)
             took = time.perf_counter() - began
             page.close()
@@ -105,8 +107,8 @@ def _time_to_empty(browser: Browser) -> float:
 
 def _time_to_playground(browser: Browser) -> float:
     page, began = browser.new_page(), time.perf_counter()
-    with _server([sys.executable, "scripts/serve.py"], ROOT) as url:
-        _open(page, f"{url}/playground")
+    with serving() as url:
+        open_page(page, f"{url}/playground")
         page.wait_for_function(READY, timeout=60_000)
         took = time.perf_counter() - began
         page.close()
@@ -117,14 +119,15 @@ READY = """() => window.rnnviz && window.rnnviz.updates > 0 && document.querySel
     && [...document.querySelectorAll("button")].some((b) => b.innerText.includes("Train") && !b.disabled)"""
 
 
-def _fresh(page: Page, url: str, query: str) -> None:
+def fresh(page: Page, url: str, query: str) -> None:
+    """Open a new run on the Playground and wait until it can be trained."""
     page.goto(f"{url}/playground?{query}")
     page.wait_for_function(READY, timeout=60_000)
     page.wait_for_timeout(1500)
 
 
 def _first_change(page: Page, url: str) -> float:
-    _fresh(page, url, "cell=lstm")
+    fresh(page, url, "cell=lstm")
     began = time.perf_counter()
     page.get_by_role("button", name="Train", exact=True).click()
     page.wait_for_function("window.rnnviz.shownStep() > 0", polling=10)
@@ -133,7 +136,7 @@ def _first_change(page: Page, url: str) -> float:
 
 def _watched(page: Page, url: str, cell: str) -> tuple[float, float, float]:
     """Steps/s with the page open, the same run headless right afterwards, and pictures per second."""
-    _fresh(page, url, f"cell={cell}&steps=50000")
+    fresh(page, url, f"cell={cell}&steps=50000")
     page.get_by_role("button", name="Train", exact=True).click()
     page.wait_for_timeout(2000)
     look = "[performance.now(), window.rnnviz.store.newest, window.rnnviz.updates]"
@@ -155,9 +158,9 @@ def _headless(cell: str) -> float:
     return steps / passed
 
 
-def _other_widget(page: Page, url: str) -> list[float]:
+def other_widget(page: Page, url: str) -> list[float]:
     """Move the learning-rate slider by key and wait until the server's answer is in the address."""
-    _fresh(page, url, "cell=lstm&steps=50000")
+    fresh(page, url, "cell=lstm&steps=50000")
     page.get_by_role("button", name="Train", exact=True).click()
     page.wait_for_timeout(1500)
     slider = page.get_by_role("slider", name="Learning rate")

@@ -220,7 +220,7 @@ class Preset:
 
     Attributes:
         title: of its button.
-        says: one sentence on what comes out; tests/test_claims.py computes what it claims.
+        says: one sentence on what comes out; tests/ui/test_sweep_claims.py computes what it claims.
         plan: the sweep.
     """
 
@@ -240,6 +240,7 @@ PRESETS = {
             _ORDER,
             Axis("length", (10, 20, 30, 40, 50, 75, 100)),
             Axis("cell", ("rnn", "lstm", "gru")),
+            seeds=8,
         ),
     ),
     "forget_bias": Preset(
