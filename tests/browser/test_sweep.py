@@ -34,7 +34,7 @@ def test_from_start_to_the_run_behind_a_point(app_server, page: Page, settle, me
     page.mouse.click(where["x"] + where["width"] / 2, where["y"] + where["height"] / 2)
     link = page.get_by_role("link", name=re.compile("^seed 1: "))
     expect(link).to_be_visible()
-    expect(page.get_by_text("sequence length 8, GRU.", exact=True)).to_be_visible()
+    expect(page.get_by_text("Sequence length 8, GRU.", exact=True)).to_be_visible()
     link.click()
     expect(page).to_have_url(re.compile(r"/playground\?.*cell=gru.*"))
     settle(page)

@@ -123,6 +123,47 @@ def test_it_stops_within_a_slice_and_goes_on_where_it_stood(one_step_a_slice: No
     assert sum(step > 0 for step in steps_of(sweep)) == 2, "what was begun goes on before anything new begins"
 
 
+def test_an_executor_that_drops_what_it_has_begun_costs_a_slice(one_step_a_slice: None) -> None:
+    """As Dask's does when it is shut down."""
+    executor = Manual()
+    sweep = Sweep(LONG[:1], on(executor), leased=False).start()
+    for _ in range(5):
+        executor.compute_one()
+    sweep.cancel()
+    executor.waiting.pop()[0].cancel()
+    assert (sweep.poll().done, steps_of(sweep)) == (0, [5])
+    sweep.start()
+    executor.compute_one()
+    assert steps_of(sweep) == [6]
+
+
+def test_without_an_executor_it_starts_workers_and_lets_them_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RNNVIZ_EXECUTOR", "threads")
+    made: list[ThreadPoolExecutor] = []
+    whole = sweeps.make_executor
+
+    def counted() -> Any:
+        made.append(whole())  # type: ignore[arg-type]
+        return made[-1]
+
+    monkeypatch.setattr(sweeps, "make_executor", counted)
+    sweep = rnnviz.sweep([*POINTS, LONG[0]], store=False)
+    for outcome in sweep:
+        assert outcome.experiment in POINTS
+        break
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        made[0].submit(int)
+    sweep.start()
+    give_up = time.monotonic() + 30
+    while sweep.poll().done < 5:
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+    sweep.cancel()
+    assert len(made) == 2
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        made[1].submit(int)
+
+
 def test_leaving_the_loop_cancels() -> None:
     with ThreadPoolExecutor(1) as executor:
         sweep = rnnviz.sweep([*POINTS, *LONG], executor, store=False)
