@@ -146,12 +146,14 @@ def sweep_map(
     gradient: bool = False,
     most: float | None = None,
     absent: ArrayLike | None = None,
+    written: Sequence[Sequence[str]] | None = None,
     theme: Theme = "light",
 ) -> go.Figure:
     """A value over two fields. `values` (J, K), nan where there is none yet: such a cell shows dots.
 
     `told` are the texts of the hover. `gradient` chooses the scale for gradients, dark = vanished; otherwise more is darker.
-    `most` fixes the scale to 0 ... `most`. `absent` (J, K) marks cells there will never be. A cell's `customdata` is the
+    `most` fixes the scale to 0 ... `most`. `absent` (J, K) marks cells there will never be. `written` is what stands in a
+    cell with a value, by default the value. A cell's `customdata` is the
     `point_name` of its row and column.
     """
     colours = palette(theme)
@@ -168,7 +170,8 @@ def sweep_map(
     for j in range(J):
         for k in range(K):
             known = np.isfinite(z[j, k])
-            words.append("–" if never[j, k] else f"{z[j, k]:.3g}" if known else WAITING)
+            value = f"{z[j, k]:.3g}" if written is None else written[j][k]
+            words.append("–" if never[j, k] else value if known else WAITING)
             share = float(np.clip((z[j, k] - low) / (high - low), 0, 1)) if known else 0.0
             inks.append(legible_on(sample(scale, theme, share)) if known else colours.muted)
     rows, columns = np.divmod(np.arange(J * K), K)

@@ -527,6 +527,10 @@ def _map(job: Job, seen: Mapping[tuple[int, int], Summary]) -> go.Figure:
     values, absent = np.full(shape, np.nan), np.ones(shape, bool)
     for at, one in seen.items():
         values[at], absent[at] = one.middle, False
+    counts = [
+        [f"{one.solved} of {one.done}" if (one := seen.get((j, k))) else "" for k in range(shape[1])]
+        for j in range(shape[0])
+    ]
     return figures.sweep_map(
         _ticks(plan.across),
         _ticks(plan.by),
@@ -541,6 +545,7 @@ def _map(job: Job, seen: Mapping[tuple[int, int], Summary]) -> go.Figure:
         gradient=measure.gradient,
         most=measure.most,
         absent=absent,
+        written=counts if plan.measure == "success" else None,
         theme=theme(),
     )
 

@@ -62,3 +62,10 @@ def test_an_empty_picture_says_what_will_appear() -> None:
     cells = sweep_map([1, 2], ["p"], [nothing], **(MAP | {"told": [["", ""]]}))
     for figure in (lines, cells):
         assert any("No run has ended yet" in one.text for one in figure.layout.annotations)
+
+
+def test_a_cell_may_say_how_many_instead_of_its_rate() -> None:
+    figure = sweep_map(
+        [1, 2, 4], ["p", "q"], VALUES, written=[["0 of 2", "1 of 2", ""], ["2 of 2", "", "1 of 4"]], **MAP
+    )
+    assert list(figure.data[1].text) == ["0 of 2", "1 of 2", "…", "2 of 2", "…", "1 of 4"]
