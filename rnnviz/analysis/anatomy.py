@@ -116,7 +116,7 @@ def dissect(
         t: the 0-based step.
         example: which of the batch.
         layer: from the bottom, or negative from the top.
-        reverse: of a bidirectional network, the half that reads from the end: its past is step t + 1, and so its symbols say.
+        reverse: of a bidirectional network, the half that reads from the end: its past is step t + 1.
         decoder: of a task that answers with a sequence, a layer of the decoder; t is a step of the answer.
 
     Raises:

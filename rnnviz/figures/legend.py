@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from rnnviz.figures.theme import GATE, LANE_DASHES, NORM, SIGNED, Scale, Theme, palette
+from rnnviz.figures.theme import GATE, LANE_DASHES, NORM, SIGNED, SIZE, Scale, Theme, palette
 
 # Pixels of line and gap in turn, as plotly draws these styles.
 _PATTERNS = {
@@ -21,6 +21,7 @@ def legend_html(theme: Theme, *, only: Sequence[str] = ("signed", "gate", "norm"
     colours = palette(theme)
     parts = {
         "signed": _item("signed value", "negative", "positive", SIGNED[theme], theme, middle="0"),
+        "size": _item("root mean square", "0", "large", SIZE, theme),
         "gate": _item("gate", "0 closed", "open 1", GATE[theme], theme),
         "norm": _item("gradient norm, log", "vanished", "alive", NORM[theme], theme)
         + _swatch(colours.below_floor, "below float32 or exactly 0", theme),
