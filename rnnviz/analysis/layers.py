@@ -26,8 +26,8 @@ def chosen_layer(trace: Trace, layer: int, reverse: bool = False, decoder: bool 
         RnnvizError: if there is no such layer.
     """
     if decoder and (reverse or not trace.decoder):
-        found = "`reverse` as well" if reverse else f"the task {trace.experiment.task}"
-        raise RnnvizError(f"`decoder` needs a task that answers with a sequence, and reads forwards. Got {found}.")
+        got = "`reverse` as well" if reverse else f"the task {trace.experiment.task}"
+        raise RnnvizError(f"`decoder` needs a task that answers with a sequence, and reads forwards. Got {got}.")
     stack = trace.decoder if decoder else trace.layers
     depth = len(stack)
     if not -depth <= layer < depth:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import plotly.graph_objects as go
 
+from rnnviz.figures.base import maths
 from rnnviz.figures.cliff import clipped_norms, error_surface
 from rnnviz.figures.comparison import Band, before_and_after
 from rnnviz.figures.decay import Curve, decay_curves, singular_value_fan
@@ -20,7 +21,7 @@ from rnnviz.figures.inputs import input_heat, input_images, input_marked_values,
 from rnnviz.figures.legend import lanes_html, legend_html
 from rnnviz.figures.loss import Exam, loss_curve
 from rnnviz.figures.lyapunov import lyapunov_over_training
-from rnnviz.figures.marks import mark_phases, mark_step, mark_windows
+from rnnviz.figures.marks import mark_phases, mark_row, mark_step, mark_windows
 from rnnviz.figures.predictions import prediction_classes, prediction_values
 from rnnviz.figures.sequences import (
     attention_map,
@@ -115,8 +116,10 @@ __all__ = [
     "lyapunov_over_training",
     "mark_fixed_points",
     "mark_phases",
+    "mark_row",
     "mark_step",
     "mark_windows",
+    "maths",
     "palette",
     "phase_portrait",
     "prediction_classes",

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from rnnviz.figures.base import finish, note, numbers, power_of_ten, powers_of_ten, time_axis, times
+from rnnviz.figures.base import finish, note, numbers, power_of_ten, powers_of_ten, reference_line, time_axis, times
 from rnnviz.figures.theme import FLOAT32_FLOOR, LOG10_FLOAT32_FLOOR, Theme, palette, see_through
 
 LOWEST = -45  # log10
@@ -58,7 +58,8 @@ def before_and_after(
                 line={"color": colour, "dash": dash, "width": width}, hovertemplate=f"{name} %{{y:.2e}}<extra></extra>",
             )
         )  # fmt: skip
-    ticks = np.arange(top, bottom - 1, -max(2, -(-(top - bottom) // 5)), dtype=np.float64)[::-1]
+    every = next(step for step in (2, 5, 10, 20, 50, 100) if 6 * step >= top - bottom or step == 100)
+    ticks = np.arange(top // every * every, bottom - 1, -every, dtype=np.float64)[::-1]
     figure.update_layout(
         xaxis=time_axis(T),
         yaxis={
@@ -66,11 +67,15 @@ def before_and_after(
             "title": {"text": title},
         },
         showlegend=True,
+        legend={"traceorder": "normal"},
         hovermode="x",
         margin={"t": 30},
     )  # fmt: skip
     if bottom < LOG10_FLOAT32_FLOOR:
-        figure.add_hline(y=FLOAT32_FLOOR, line={"color": colours.floor_line, "dash": "dashdot", "width": 1.5})
+        ends = [0.5, T + 0.5]
+        figure.add_trace(
+            reference_line(ends, FLOAT32_FLOOR, name="float32 floor", colour=colours.floor_line, dash="dashdot")
+        )
         at = {"x": 1, "xref": "paper", "xanchor": "right", "y": LOG10_FLOAT32_FLOOR, "yanchor": "bottom"}
         figure.add_annotation(note("float32 floor 1.2 × 10<sup>−38</sup>", theme=theme, **at))
     return finish(figure, theme=theme, question=question, look_for=look_for, height=250, over_time=True)

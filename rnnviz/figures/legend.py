@@ -21,10 +21,10 @@ def legend_html(theme: Theme, *, only: Sequence[str] = ("signed", "gate", "norm"
     colours = palette(theme)
     parts = {
         "signed": _item("signed value", "negative", "positive", SIGNED[theme], theme, middle="0"),
-        "size": _item("root mean square", "0", "large", SIZE, theme),
         "gate": _item("gate", "0 closed", "open 1", GATE[theme], theme),
         "norm": _item("gradient norm, log", "vanished", "alive", NORM[theme], theme)
         + _swatch(colours.below_floor, "below float32 or exactly 0", theme),
+        "size": _item("root mean square", "0", "large", SIZE[theme], theme),
     }
     unknown = [name for name in only if name not in parts]
     if unknown:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from rnnviz.figures.base import finish, framed, maths, note, numbers, powers_of_ten, time_axis, times
 from rnnviz.figures.theme import GATE, SIGNED, SIZE, Theme, norm_scale, palette, stops
 
-ROW, MOST_ROWS_TALL = 30, 9  # pixels a row, and from how many rows on they share a fixed height
+ROW, MOST_ROWS_TALL = 36, 9  # pixels a row, and from how many rows on they share a fixed height
 DECADES = 12  # of gradient norms told apart by colour
 
 
@@ -33,18 +33,19 @@ class Row(NamedTuple):
 
 
 def time_strip(
-    rows: Sequence[Row], *, question: str, look_for: str, marked: int | None = None, theme: Theme = "light"
+    rows: Sequence[Row], *, question: str, look_for: str, first: int = 1, theme: Theme = "light"
 ) -> go.Figure:
-    """Rows of colour over sequence time, the first on top; `marked` (from 0) is pointed out.
+    """Rows of colour over sequence time, the first on top; where there are many they are numbered from `first`.
 
     Gates are coloured from 0 to 1, what is signed symmetrically, each row up to its largest value, 1 at least; norms on one
     logarithmic scale for all rows.
     """
-    colours, T = palette(theme), np.size(rows[0].values)
+    palette(theme)  # refuses an unknown one
+    T = np.size(rows[0].values)
     z = np.stack([numbers(row.values, 1, "a row") for row in rows]).astype(np.float64)  # (R, T)
     found = z[np.isfinite(z)]
     high = math.ceil(found.max()) if found.size else 0
-    low = max(math.floor(found.min()) if found.size else -1, high - DECADES)
+    low = min(max(math.floor(found.min()) if found.size else -1, high - DECADES), high - 1)
     figure = go.Figure()
     notes = []
     norms = [k for k, row in enumerate(rows) if row.kind == "norm"]
@@ -61,7 +62,7 @@ def time_strip(
         figure.add_trace(
             go.Heatmap(
                 x=times(T),
-                y=np.array(places, np.int32) + 1,
+                y=np.array(places, np.int32) + first,
                 z=np.where(np.isfinite(shown), shown, np.nan).astype(np.float32),
                 zmin=ends[0],
                 zmax=ends[1],
@@ -78,26 +79,26 @@ def time_strip(
         )
         if kind != "norm":
             words = f"{f'−{top:.3g}' if kind == 'signed' else 0} … {top:.3g}"
-            at = {"y": places[0] + 1, "x": 1, "xref": "paper", "xanchor": "left", "xshift": 8}
+            at = {"y": places[0] + first, "x": 1, "xref": "paper", "xanchor": "left", "xshift": 8}
             notes.append(note(words, theme=theme, **at))
     if norms:
         ticks = powers_of_ten([low, high])
         at = {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 8, "y": 1, "yref": "paper", "yanchor": "top"}
         notes.append(note(f"≤ {ticks[0]}<br>… {ticks[1]}", theme=theme, align="left", **at))
-    if marked is not None:
-        notes.append(
-            note("▸", theme=theme, x=0, xref="paper", xanchor="right", y=marked + 1, font={"color": colours.ink})
-        )
     many = len(rows) > MOST_ROWS_TALL
     figure.update_layout(
         annotations=notes,
         xaxis=time_axis(T),
         yaxis=framed(theme)
-        | {"title": {"text": "unit" if many else "quantity"}, "range": [len(rows) + 0.5, 0.5], "automargin": False}
+        | {
+            "title": {"text": "unit" if many else "quantity"},
+            "range": [len(rows) + first - 0.5, first - 0.5],
+            "automargin": False,
+        }
         | (
             {"nticks": 6}
             if many
-            else {"tickvals": np.arange(1, len(rows) + 1), "ticktext": [maths(row.label) for row in rows]}
+            else {"tickvals": np.arange(first, first + len(rows)), "ticktext": [maths(row.label) for row in rows]}
         ),
         hovermode="closest",
     )

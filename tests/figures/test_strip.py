@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rnnviz.figures import Band, Row, before_and_after, time_strip
+from rnnviz.figures import Band, Row, before_and_after, mark_row, time_strip
 from rnnviz.figures.theme import GATE, SIGNED, SIZE, stops
 
 ASKS = {"question": "What?", "look_for": "That."}
@@ -31,10 +31,12 @@ def test_gradients_share_one_scale_and_a_zero_lies_below_it():
     assert np.isfinite(both.z).all()
 
 
-def test_the_marked_row_is_pointed_out():
-    figure = time_strip([Row("a", np.zeros(T), "signed")] * 3, marked=2, **ASKS)
+def test_many_units_are_numbered_and_one_pointed_out():
+    figure = mark_row(time_strip([Row("a", np.arange(T), "norm")] * 12, first=65, **ASKS), 70)
+    assert tuple(figure.data[0].y) == tuple(range(65, 77))
+    low, high = sorted(figure.layout.yaxis.range)
     (arrow,) = (note for note in figure.layout.annotations if note.text == "▸")
-    assert arrow.y == 3
+    assert low < arrow.y == 70 < high
 
 
 @pytest.mark.parametrize("after", [np.full(T, -20.0), np.full(T, -np.inf), np.full(T, -60.0)])
