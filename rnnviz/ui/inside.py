@@ -48,6 +48,7 @@ STYLE = """
 .st-key-inside_diagram { overflow-x: auto; }
 .st-key-inside_diagram > * { min-width: 760px; }
 .st-key-inside_about { min-height: 2.4rem; }
+.st-key-inside_equations .stMarkdown > div { width: 100%; margin: 0; align-items: flex-start; }
 .st-key-inside_equations .katex { font-size: 1.02em; }
 .st-key-inside_equations .katex-display { margin: 0.2em 0; text-align: left; }
 .st-key-inside_equations .katex-display > .katex { text-align: left; }
@@ -347,7 +348,8 @@ def _how_to_read(experiment: Experiment) -> list[str]:
     if _all():
         said.append(
             f"All {H} units: of a gate the mean; of anything else the root mean square, because in a mean positive and "
-            "negative units would cancel. So no number has a sign here."
+            "negative units would cancel. So no number has a sign here. "
+            f"The equations below stay those of unit {view().unit}."
         )
     if view().backward:
         carried = " and ".join(f"${cell.symbols[name]}_{{{before}}}$" for name in cell.carried)
@@ -440,8 +442,8 @@ def _words(experiment: Experiment, name: str) -> str:
 
 
 def _equations(found: Anatomy) -> None:
-    still = f" The diagram shows all units, the equations unit {view().unit}." if _all() else ""
-    st.markdown(f"**Which numbers go into the equations?** Unit {view().unit}, t = {view().t}.{still}")
+    alone = " alone" if _all() else ""
+    st.markdown(f"**Which numbers go into the equations?** Unit {view().unit}{alone}, t = {view().t}.")
     rows = []
     for line in found.lines:
         said = line.substituted(view().unit - 1)
@@ -517,12 +519,12 @@ def _quantities(told: Trace) -> go.Figure:
             line = values.mean(1) if gate else np.sqrt(np.mean(values**2, 1))
         kind = "norm" if view().backward else "gate" if gate else "size" if _all() else "signed"
         rows.append(Row(f"{cell.symbols[name]}_t", _log10(line) if kind == "norm" else line, kind))
-    who = "these units" if _all() else "this unit"
+    who = "the layer" if _all() else "this unit"
     if view().backward:
         question = f"When does the error reach {who}?"
         look_for = "The size of each gradient: bright is alive, dark has vanished."
     else:
-        question = f"What do {who} do over time?" if _all() else f"What does {who} do over time?"
+        question = f"What does {who} do over time?"
         look_for = "A stripe that stays is a memory; a gate that changes at one step reacts to what is read there."
     return figures.time_strip(rows, question=question, look_for=look_for, theme=theme())
 
