@@ -52,7 +52,12 @@ STYLE = """
 .st-key-inside_equations .katex { font-size: 1.02em; }
 .st-key-inside_equations .katex-display { margin: 0.2em 0; text-align: left; }
 .st-key-inside_equations .katex-display > .katex { text-align: left; }
-@media (max-width: 640px) { .st-key-inside_about { min-height: 8rem; } }
+@media (max-width: 640px) {
+  .st-key-inside_about { min-height: 6rem; }
+  .st-key-inside_diagram :is(.rnnviz-question, .rnnviz-key, .rnnviz-look) {
+    position: sticky; left: 0; max-width: calc(100vw - 2rem);
+  }
+}
 """
 GATE_WORDS = {
     "input": "how much of the candidate is written",
@@ -189,14 +194,16 @@ def _one_step(run: LiveRun) -> None:
     seen = checkpoint(run)
     experiment, part = seen.experiment, part_of(seen.experiment)
     told = of_example(seen, view().example)
-    _where(experiment)
     found = dissect(told, view().t - 1, 0, part.place, reverse=part.reverse, decoder=part.decoder)
-    _diagram(told, found)
+    # What takes time comes first: elements reach the browser as they are made, and are to move together.
+    diagram, strip = _drawn(told, found), _over_time(told)
+    _where(experiment)
+    _diagram(experiment, found, diagram)
     left, right = st.columns([1, 1.15], gap="large")
     with left:
         _equations(found)
     with right:
-        _strip(told)
+        _strip(experiment, strip)
 
 
 def _playing() -> bool:
@@ -303,15 +310,13 @@ def _number(values: np.ndarray, mean: bool) -> float:
     return float(values.mean() if mean else np.sqrt(np.mean(values**2)))
 
 
-def _diagram(told: Trace, found: Anatomy) -> None:
-    experiment, backward = told.experiment, view().backward
-    figure = _drawn(told, found)
+def _diagram(experiment: Experiment, found: Anatomy, figure: go.Figure) -> None:
     signed = "size" if _all() else "signed"
     with st.container(key="inside_diagram"):
         picture(
             figure,
             key="inside_diagram_picture",
-            legend=figures.legend_html(theme(), only=(signed,) if backward else (signed, "gate")),
+            legend=figures.legend_html(theme(), only=(signed,) if view().backward else (signed, "gate")),
             on_point=_ask,
         )
     with st.container(key="inside_about"):
@@ -468,29 +473,39 @@ def _equations(found: Anatomy) -> None:
 # The time around it
 
 
-def _strip(told: Trace) -> None:
-    cell = CELLS[told.experiment.cell]
+def _labels(experiment: Experiment) -> dict[str, str]:
+    """What the strip can show: every quantity of what is looked at, or one quantity of every unit."""
+    cell = CELLS[experiment.cell]
     labels = {WHOLE: "every quantity, all units" if _all() else f"every quantity of unit {view().unit}"}
     for name in (*cell.states, *cell.gates):
-        said = STATES.get(name, f"state {name}") if name in cell.states else _words(told.experiment, name)
+        said = STATES.get(name, f"state {name}") if name in cell.states else _words(experiment, name)
         labels[name] = f"every unit’s {said}"
-    if st.session_state.get("inside_strip") not in labels:
+    return labels
+
+
+def _over_time(told: Trace) -> go.Figure:
+    if st.session_state.get("inside_strip") not in _labels(told.experiment):
         st.session_state.inside_strip = WHOLE
-    shown = st.selectbox(
-        "Over time", list(labels), key="inside_strip", format_func=labels.__getitem__,
-        help="What the diagram shows at one step, at every step of this example: a column a time step.",
-    )  # fmt: skip
+    shown = st.session_state.inside_strip
     figure = _quantities(told) if shown == WHOLE else _units(told, shown)
     if shown != WHOLE and not _all():
         figures.mark_row(figure, view().unit, theme=theme())
-    figures.mark_step(figure, view().t, theme=theme())
     if part_of(told.experiment).decoder:
         figure.update_xaxes(title_text="step <i>t</i> of the answer")
+    return figures.mark_step(figure, view().t, theme=theme())
+
+
+def _strip(experiment: Experiment, figure: go.Figure) -> None:
+    labels = _labels(experiment)
+    st.selectbox(
+        "Over time", list(labels), key="inside_strip", format_func=labels.__getitem__,
+        help="What the diagram shows at one step, at every step of this example: a column a time step.",
+    )  # fmt: skip
     look_for = f"{figure.layout.meta['look_for']} The two lines stand at t = {view().t}."
     picture(figure, key="inside_strip_picture", look_for=look_for)
 
 
-def _over_time(told: Trace, name: str) -> np.ndarray:
+def _values(told: Trace, name: str) -> np.ndarray:
     """(t, H): values, or gradients as the diagram has them."""
     part = part_of(told.experiment)
     layer, end = told_of(told, part), steps_of(told.experiment, part, view().example)
@@ -512,7 +527,7 @@ def _quantities(told: Trace) -> go.Figure:
     experiment, cell = told.experiment, CELLS[told.experiment.cell]
     rows = []
     for name in (*cell.states, *cell.gates):
-        values, gate = _over_time(told, name), _is_gate(experiment, name) and not view().backward
+        values, gate = _values(told, name), _is_gate(experiment, name) and not view().backward
         if not _all():
             line = values[:, view().unit - 1]
         else:
@@ -533,7 +548,7 @@ def _units(told: Trace, name: str) -> go.Figure:
     """One quantity of every unit; of the units of this unit's page, where there are very many."""
     cell = CELLS[told.experiment.cell]
     first = (view().unit - 1) // SHOWN_UNITS * SHOWN_UNITS
-    values = _over_time(told, name)[:, first : first + SHOWN_UNITS].T
+    values = _values(told, name)[:, first : first + SHOWN_UNITS].T
     if view().backward:
         return figures.time_strip(
             [Row(f"{cell.symbols[name]}_{{{first + k + 1}}}", _log10(row), "norm") for k, row in enumerate(values)],
