@@ -43,6 +43,7 @@ SLIDER = 320  # pixels
 LINE, TALL_LINE = 29, 50  # pixels of a line of equations, with a fraction in it
 PACES = {0.5: "½", 1.0: "1", 2.0: "2"}
 EARLY = 0.6  # of the time between two steps: a run of the page before that was asked for by something else
+AWAY = 6.0  # seconds without a step
 WHOLE = "all"  # the strip of every quantity
 STYLE = """
 .st-key-inside_diagram { overflow-x: auto; }
@@ -174,6 +175,8 @@ def keep_alive(run: LiveRun, shown: Snapshot) -> None:
 
 def step_by_step(run: LiveRun) -> None:
     """The diagram, the equations and the time strip of one step; moving in time redraws only these."""
+    if _playing() and time.monotonic() - st.session_state.inside_moved > AWAY:
+        st.session_state.inside_playing = False  # the visitor was on another page
     playing, pace = _playing(), _pace()
 
     @st.fragment(run_every=1 / pace if playing else None)

@@ -62,7 +62,7 @@ def test_keys_step_and_backward_turns_the_arrows(opened: Page) -> None:
     reaches(opened, 11)
     opened.keyboard.press("b")
     reaches(opened, 10)
-    turned = f"""() => document.querySelector("{DIAGRAM}").data.filter((trace) => trace.name === "arrow")
+    turned = f"""() => document.querySelector("{DIAGRAM}")._fullData.filter((trace) => trace.name === "arrow")
       .map(({{ x: [tail, tip] }}) => tip < tail)"""
     ahead = opened.evaluate(turned)
     assert ahead
@@ -81,7 +81,7 @@ def test_a_click_on_a_gate_says_what_it_is(opened: Page) -> None:
     height = about.bounding_box()["height"]
     place = opened.evaluate(f"""() => {{
       const gd = document.querySelector("{DIAGRAM}"), {{ xaxis, yaxis }} = gd._fullLayout;
-      const boxes = gd.data.find((trace) => trace.name === "symbols");
+      const boxes = gd._fullData.find((trace) => trace.name === "symbols");
       const k = boxes.customdata.findIndex(([name]) => name === "forget");
       const {{ left, top }} = gd.getBoundingClientRect();
       return [left + xaxis._offset + xaxis.d2p(boxes.x[k]), top + yaxis._offset + yaxis.d2p(boxes.y[k])];

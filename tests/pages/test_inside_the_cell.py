@@ -205,6 +205,15 @@ def test_a_run_of_the_page_within_a_step_does_not_walk(page, monkeypatch):
     assert widget(seen, "play").label == "Pause"
 
 
+def test_who_comes_back_from_another_page_finds_it_at_rest(page, monkeypatch):
+    seen = page(**SMALL, cell="lstm", t=5)
+    widget(seen, "play").click().run()
+    monkeypatch.setattr(inside, "AWAY", 0.0)
+    seen.look()
+    assert widget(seen, "play").label == "Play"
+    assert widget(seen, "t").value == 5
+
+
 @pytest.mark.parametrize("direction", ["forward", "backward"])
 def test_all_units_at_once(page, direction):
     seen = page(**SMALL, cell="lstm", units="all", direction=direction, t=4, unit=3)
