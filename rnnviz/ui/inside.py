@@ -342,7 +342,8 @@ def _definition(experiment: Experiment, found: Anatomy, node: Node) -> str:
         return f"**{node.rule}** {RULE_WORDS.get(node.rule, 'an operation of the equations')}."
     line = next((line.latex for line in found.lines if line.name == node.name), "")
     words = _words(experiment, node.name)
-    return f"${node.symbol}$: {words}." + (f" &ensp; ${line}$" if line else "")
+    article = "" if words.startswith(("what ", "the ")) else "an " if words.startswith("abbreviation") else "the "
+    return f"${node.symbol}$ is {article}{words}." + (f" &ensp; ${line}$" if line else "")
 
 
 def _how_to_read(experiment: Experiment) -> list[str]:

@@ -135,7 +135,7 @@ def _surgery(seen: Checkpoint) -> None:
             "Half-life of a memory", _steps(after.half_life), f"from {_steps(before.half_life)}", delta_color="off",
             delta_arrow="off", border=True,
             help="Steps after which the gate alone has let half of what a unit holds go: ln ½ / ln f, with f the geometric "
-            "mean of the gate that keeps, over time and examples; the median unit’s, in the top layer. Only the direct path.",
+            "mean of the gate that keeps, over time and examples; the median unit’s of the top layer. Only the direct path.",
         )  # fmt: skip
     metrics["reach"].metric(
         "Gradient reaches back", f"{after.reach} steps", f"{after.reach - before.reach:+d} from {before.reach}",

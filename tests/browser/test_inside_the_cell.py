@@ -62,8 +62,10 @@ def test_keys_step_and_backward_turns_the_arrows(opened: Page) -> None:
     reaches(opened, 11)
     opened.keyboard.press("b")
     reaches(opened, 10)
-    turned = f"""() => document.querySelector("{DIAGRAM}")._fullData.filter((trace) => trace.name === "arrow")
-      .map(({{ x: [tail, tip] }}) => tip < tail)"""
+    turned = f"""() => {{
+      const {{ x }} = document.querySelector("{DIAGRAM}")._fullData.find((trace) => trace.name === "arrows");
+      return Array.from(x, (tail, k) => [tail, x[k + 1]]).filter((_, k) => k % 3 === 0).map(([tail, tip]) => tip < tail);
+    }}"""
     ahead = opened.evaluate(turned)
     assert ahead
     assert not any(ahead)

@@ -15,6 +15,12 @@ def wires(figure):
     return {trace.name: trace for trace in figure.data if "→" in trace.name}
 
 
+def arrows(figure):
+    """x of tail and tip of every arrow."""
+    (trace,) = (trace for trace in figure.data if trace.name == "arrows")
+    return np.array(trace.x).reshape(-1, 3)[:, :2]
+
+
 def places(figure):
     (boxes,) = (trace for trace in figure.data if trace.name == "symbols")
     return dict(zip((data[0] for data in boxes.customdata), zip(boxes.x, boxes.y, strict=True), strict=True))
@@ -39,8 +45,9 @@ def test_a_box_stands_right_of_all_it_needs():
 @pytest.mark.parametrize("backward", [False, True])
 def test_arrows_point_where_the_numbers_run(backward):
     figure = cell_diagram(CHAIN, LINKS, backward=backward)
-    for arrow in (trace for trace in figure.data if trace.name == "arrow"):
-        assert (arrow.x[1] < arrow.x[0]) == backward
+    found = arrows(figure)
+    assert len(found) == len(LINKS)
+    assert ((found[:, 1] < found[:, 0]) == backward).all()
 
 
 @pytest.mark.parametrize("backward", [False, True])
@@ -48,8 +55,8 @@ def test_a_layer_that_reads_from_the_end_has_its_past_at_the_right(backward):
     plain, mirrored = (cell_diagram(CHAIN, LINKS, backward=backward, mirrored=turned) for turned in (False, True))
     for name, (x, y) in places(plain).items():
         np.testing.assert_allclose(places(mirrored)[name], (1 - x, y), atol=1e-6)
-    for arrow in (trace for trace in mirrored.data if trace.name == "arrow"):
-        assert (arrow.x[1] < arrow.x[0]) != backward
+    found = arrows(mirrored)
+    assert ((found[:, 1] < found[:, 0]) != backward).all()
     assert "t + 1" in mirrored.layout.xaxis.title.text
 
 
