@@ -355,10 +355,12 @@ def _how_to_read(experiment: Experiment) -> list[str]:
     if part.decoder and not part.place:
         said.append("The decoder’s input is the symbol it said before, and what the encoder knows at its end.")
     if _all():
+        whose = (
+            "the root mean square" if view().backward else "of a gate the mean; of anything else the root mean square"
+        )
         said.append(
-            f"All {H} units: of a gate the mean; of anything else the root mean square, because in a mean positive and "
-            "negative units would cancel. So no number has a sign here. "
-            f"The equations below stay those of unit {view().unit}."
+            f"All {H} units: {whose}, because in a mean positive and negative units would cancel. So no number has a sign "
+            f"here. The equations below stay those of unit {view().unit}."
         )
     if view().backward:
         carried = " and ".join(f"${cell.symbols[name]}_{{{before}}}$" for name in cell.carried)
