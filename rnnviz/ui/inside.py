@@ -221,25 +221,27 @@ def _ahead(experiment: Experiment) -> int:
 
 def _walk(experiment: Experiment) -> bool:
     """One step on if it is time; whether there is a step after it."""
-    now, steps = time.monotonic(), steps_of(experiment, part_of(experiment), view().example)
-    if now - st.session_state.inside_moved < EARLY / _pace():
-        return True
-    st.session_state.inside_moved = now
-    t = view().t + _ahead(experiment)
-    change(t=min(max(t, 1), steps))
-    st.session_state.inside_playing = 1 < t < steps
+    if time.monotonic() - st.session_state.inside_moved > EARLY / _pace():
+        _go(experiment, view().t + _ahead(experiment))
     return _playing()
+
+
+def _go(experiment: Experiment, t: int) -> None:
+    """Play has come to step `t`."""
+    steps = steps_of(experiment, part_of(experiment), view().example)
+    change(t=min(max(t, 1), steps))
+    st.session_state.inside_moved = time.monotonic()
+    st.session_state.inside_playing = t < steps if _ahead(experiment) > 0 else t > 1
 
 
 def _play(experiment: Experiment) -> None:
     session.heard()
-    st.session_state.inside_playing = not _playing()
-    if not _playing():
+    if _playing():
+        st.session_state.inside_playing = False
         return
     steps, ahead = steps_of(experiment, part_of(experiment), view().example), _ahead(experiment)
-    if view().t == (steps if ahead > 0 else 1):  # it stands at the end: once more
-        change(t=1 if ahead > 0 else steps)
-    st.session_state.inside_moved = time.monotonic()
+    begin, end = (1, steps) if ahead > 0 else (steps, 1)
+    _go(experiment, begin if view().t == end else view().t + ahead)  # at the end: once more
 
 
 def _move(by: int) -> None:
