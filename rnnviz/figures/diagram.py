@@ -277,7 +277,6 @@ def _boxes(
                     "width": [2.5 if part.gate in colours.gates else 1.25 for part in parts],
                 },
             },
-            unselected={"marker": {"opacity": 1}},  # a click asks what a box is, it chooses nothing
             customdata=[[part.name, part.words or part.rule, part.text or short(part.number)] for part in parts],
             hovertemplate="%{customdata[1]}<br>%{customdata[2]}<extra></extra>",
             name="operations" if operations else "symbols",
