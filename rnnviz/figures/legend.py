@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from rnnviz.figures.theme import GATE, LANE_DASHES, NORM, SIGNED, Scale, Theme, palette
+from rnnviz.figures.theme import GATE, LANE_DASHES, NORM, SIGNED, SIZE, Scale, Theme, palette
 
 # Pixels of line and gap in turn, as plotly draws these styles.
 _PATTERNS = {
@@ -24,6 +24,7 @@ def legend_html(theme: Theme, *, only: Sequence[str] = ("signed", "gate", "norm"
         "gate": _item("gate", "0 closed", "open 1", GATE[theme], theme),
         "norm": _item("gradient norm, log", "vanished", "alive", NORM[theme], theme)
         + _swatch(colours.below_floor, "below float32 or exactly 0", theme),
+        "size": _item("root mean square", "0", "large", SIZE[theme], theme),
     }
     unknown = [name for name in only if name not in parts]
     if unknown:
