@@ -36,6 +36,7 @@ from rnnviz.training import Checkpoint
 from rnnviz.ui.lab_state import NUMBERS, PRESETS, QUESTIONS, VIEWS, Lab, fitting, lane_name
 from rnnviz.ui.plain import literal
 from rnnviz.ui.playground import theme
+from rnnviz.ui.resting import picture
 from rnnviz.ui.server import registry
 
 LENGTHS = (10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 750, 1000)
@@ -304,7 +305,7 @@ def big_plot(seen: Measured) -> None:
         names = [name for name, _ in seen.rows()]
         counts = sorted({found.log10_norms.shape[1] for found in seen.lanes})
         sequences = f"{counts[0]}–{counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
-        _picture(
+        picture(
             figures.decay_curves(
                 [_curve(k, name, found, k == lab.edit - 1) for k, (name, found) in enumerate(seen.rows())],
                 sequences="one input sequence"
@@ -312,12 +313,12 @@ def big_plot(seen: Measured) -> None:
                 else f"median and range of {sequences} input sequences",
                 theme=look,
             ),
-            "decay",
+            key="lab_decay_picture",
             legend=figures.lanes_html(names, look, chosen=lab.edit - 1),
         )
     with left:
         found = seen.edited
-        _picture(
+        picture(
             figures.eigenvalue_plane(
                 found.eigenvalues,
                 weights=found.weights[0] if len(found.weights) == 1 else None,
@@ -325,7 +326,7 @@ def big_plot(seen: Measured) -> None:
                 place=lab.edit - 1,
                 theme=look,
             ),
-            "plane",
+            key="lab_plane_picture",
         )
 
 
@@ -333,15 +334,6 @@ def _curve(k: int, name: str, found: Decay, with_theory: bool) -> Curve:
     low, high = found.log10_norms.min(1), found.log10_norms.max(1)
     theory = [(line.name, line.symbol, line.log10) for line in found.theory] if with_theory else []
     return Curve(name, found.lags, found.median, low, high, theory, k)
-
-
-def _picture(figure: go.Figure, key: str, *, legend: str = "") -> None:
-    """A resting picture under its question, with the one line that says what to look for."""
-    st.markdown(f"**{figure.layout.meta['question']}**")
-    if legend:
-        st.html(legend)
-    st.plotly_chart(figure, key=f"lab_{key}_picture", theme=None, config=dict(figures.PLOTLY_CONFIG))
-    st.caption(figure.layout.meta["look_for"])
 
 
 def sliders(lab: Lab, seen: Measured) -> None:
@@ -462,7 +454,10 @@ def views(lab: Lab, seen: Measured) -> None:
 
 def _directions(lab: Lab, seen: Measured) -> None:
     found = seen.edited
-    _picture(figures.singular_value_fan(found.lags, found.log10_singular, place=lab.edit - 1, theme=theme()), "fan")
+    picture(
+        figures.singular_value_fan(found.lags, found.log10_singular, place=lab.edit - 1, theme=theme()),
+        key="lab_fan_picture",
+    )
     measured = int(np.isfinite(found.log10_singular[-1]).sum())
     st.markdown(
         f"{literal(seen.edited_name)}: after {lab.T} steps {measured} of {found.log10_singular.shape[1]} directions are "
@@ -483,7 +478,9 @@ def _pays(lab: Lab, seen: Measured) -> None:
         st.info(literal(str(error).replace("`", "")))
         return
     full = found.full.shares if lab.window else None
-    _picture(figures.step_share_bars(found.cut.shares, full=full, window=lab.window, theme=theme()), "shares")
+    picture(
+        figures.step_share_bars(found.cut.shares, full=full, window=lab.window, theme=theme()), key="lab_shares_picture"
+    )
     if not np.isfinite(found.cut.shares).all():
         st.markdown("This network's gradient is exactly zero: nobody pays, and nothing is learned.")
         return
@@ -516,9 +513,9 @@ def _cliff(lab: Lab, seen: Measured) -> None:
         )  # fmt: skip
     surface, norms, said = _walks(lab.clip, lab.rate, theme())
     with left:
-        _picture(surface, "surface")
+        picture(surface, key="lab_surface_picture")
     with right:
-        _picture(norms, "norms")
+        picture(norms, key="lab_norms_picture")
     st.markdown(said)
     st.caption(
         r"$x_t = w\,\sigma(x_{t-1}) + b$, 50 steps from $x_0 = .5$; error $(\sigma(x_{50}) - .7)^2$. One unit, no input: "
@@ -569,7 +566,7 @@ def _half_life(lab: Lab, seen: Measured) -> None:
     f = np.clip(found.kept.mean((0, 1)), 0, 1)
     gate = "forget" if "forget" in cell.keepers else "update"
     symbol = "f" if gate == "forget" else "z" if cell.keepers.get("update") == 1 else "(1 − z)"
-    _picture(figures.unit_half_lives(f, gate=gate, symbol=symbol, theme=theme()), "half_life")
+    picture(figures.unit_half_lives(f, gate=gate, symbol=symbol, theme=theme()), key="lab_half_life_picture")
     half = half_life(f)
     direct = found.theory[0].log10
     lag = min(QUOTED, lab.T)

@@ -3,6 +3,8 @@
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+from rnnviz.figures import Theme, palette
+
 STYLE = """
 .stMainBlockContainer { padding: 1.25rem 2.5rem 0; max-width: 1760px; }
 .stMainBlockContainer > [data-testid="stVerticalBlock"] { gap: 0.6rem; }
@@ -28,3 +30,16 @@ def begin() -> None:
         PagesManager.uses_pages_directory = False
         st.rerun()
     st.html(f"<style>{STYLE}</style>")
+
+
+def variables(theme: Theme) -> dict[str, str]:
+    """The colours around pictures, as CSS variables of `stage` and `board`."""
+    colours = palette(theme)
+    return {
+        "--rnnviz-ink": colours.ink,
+        "--rnnviz-muted": colours.muted,
+        "--rnnviz-hairline": colours.grid,
+        "--rnnviz-paper": colours.page,
+        "--rnnviz-success": colours.threshold,
+        "--rnnviz-warning": colours.negative,
+    }

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import streamlit as st
 
 from rnnviz.experiment import SETTINGS, Experiment
-from rnnviz.figures import Theme, legend_html, palette
+from rnnviz.figures import Theme, legend_html
 from rnnviz.runs import LiveRun, Snapshot
-from rnnviz.ui import session
+from rnnviz.ui import look, session
 from rnnviz.ui.pictures import extent, sections
 from rnnviz.ui.plain import literal
 from rnnviz.ui.readouts import readouts
@@ -143,19 +143,11 @@ def _change_and_rewind(run: LiveRun, change: dict[str, float], target: int) -> N
 
 def pictures(run: LiveRun, snapshot: Snapshot) -> None:
     """The stage with everything on it."""
-    colours = palette(theme())
     stage(
         run.id,
         sections(snapshot)(theme()),
         readouts(snapshot.experiment),
-        theme={
-            "--rnnviz-ink": colours.ink,
-            "--rnnviz-muted": colours.muted,
-            "--rnnviz-hairline": colours.grid,
-            "--rnnviz-paper": colours.page,
-            "--rnnviz-success": colours.threshold,
-            "--rnnviz-warning": colours.negative,
-        },
+        theme=look.variables(theme()),
         budget=snapshot.experiment.steps,
         key="stage",
         on_rewind=_rewind,

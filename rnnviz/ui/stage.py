@@ -1,8 +1,9 @@
-"""Live pictures: two components that meet in the browser.
+"""Pictures that are drawn in place: those of a run, by two components that meet in the browser, and those at rest.
 
 `stage` is mounted once per page, outside fragments. It draws the readout strip, the cards and the scrubber, and hands
 the figures to the plotly.js that the plotly package ships. `feed` is mounted, invisible, in a polled fragment and
 carries what was measured since. The browser keeps every frame: moving through recorded history sends nothing.
+`board` shows figures that no run feeds, as often on a page as it likes; a changed figure keeps the reader's zoom.
 
 A figure is live where its traces say `meta={"feed": {"<attribute>": ["<kind>", "<channel>", "<op>", ...]}}`, with the
 kinds `frame`, `rows`, `steps`, `series`, `series_steps` and the ops `pow10`, `row:k`, `col:k`, `names:a|b|…`; see
@@ -88,7 +89,10 @@ class Readout:
 
 @dataclass(frozen=True)
 class Card:
-    """One picture. What is left out is taken from `question`, `look_for` and `height` in the figure's `layout.meta`."""
+    """One picture. What is left out is taken from `question`, `look_for` and `height` in the figure's `layout.meta`.
+
+    `legend` is HTML of ours, between question and picture.
+    """
 
     key: str
     figure: go.Figure
@@ -97,6 +101,7 @@ class Card:
     look_for: str = ""
     height: int | None = None
     empty: str = ""
+    legend: str = ""
 
 
 @dataclass(frozen=True)
@@ -146,16 +151,10 @@ def stage(
     back to the newest `rewindable` step (see `pack_feed`) at or before the one shown, and calls it with run and step.
     """
     said = {**WORDS, **(words or {})}
-    data = {
+    data = _drawn(sections, theme, said["empty"]) | {
         "run": run_id,
-        "sections": [
-            {"title": section.title, "cards": [_card(card, said["empty"]) for card in section.cards]}
-            for section in sections
-        ],
         "readouts": [asdict(readout) for readout in readouts],
         "note": asdict(note) if note else None,
-        "theme": dict(theme),
-        "scheme": st.context.theme.type,
         "budget": budget,
         "words": said,
         "rewind": on_rewind is not None,
@@ -168,6 +167,29 @@ def stage(
             on_rewind(str(asked["run"]), int(asked["step"]))
 
     _component("stage")(key=key, data=data, on_rewind_change=rewound, on_theme_change=lambda: None)
+
+
+def board(
+    cards: Sequence[Card],
+    *,
+    theme: Mapping[str, str],
+    key: str,
+    on_point: Callable[[str, Any], None] | None = None,
+) -> None:
+    """Show pictures at rest, or bring them up to date in place; two to a row where there is room, `span=2` a row each.
+
+    Zoom, camera and hidden traces outlast a change of a figure for as long as its `layout.uirevision` stays the same.
+    `theme` is that of `stage`. `on_point` is called with a card's key and the `customdata` of a point that was clicked.
+    """
+    data = _drawn([Section("", tuple(cards))], theme, WORDS["empty"]) | {"pointed": on_point is not None}
+    _serve()
+
+    def pointed() -> None:
+        hit = st.session_state[key].get("point")
+        if on_point is not None and hit is not None:
+            on_point(str(hit["card"]), hit["about"])
+
+    _component("board")(key=key, data=data, on_point_change=pointed, on_theme_change=lambda: None)
 
 
 def feed(payload: bytes, *, key: str, on_resync: Callable[[Resync], None]) -> None:
@@ -297,6 +319,17 @@ def _finite(scalars: Mapping[str, float]) -> dict[str, float | None]:
     return {name: float(value) if math.isfinite(value) else None for name, value in scalars.items()}
 
 
+def _drawn(sections: Sequence[Section], theme: Mapping[str, str], empty: str) -> dict[str, Any]:
+    """What board and stage have in common: the cards, and the theme they are drawn for."""
+    return {
+        "sections": [
+            {"title": section.title, "cards": [_card(card, empty) for card in section.cards]} for section in sections
+        ],
+        "theme": dict(theme),
+        "scheme": st.context.theme.type,
+    }
+
+
 def _card(card: Card, empty: str) -> dict[str, Any]:
     if problems := feed_problems(card.figure):
         raise ValueError(f"card {card.key!r}: {' '.join(problems)}")
@@ -312,6 +345,7 @@ def _card(card: Card, empty: str) -> dict[str, Any]:
         "look_for": card.look_for or meta.get("look_for", ""),
         "height": card.height or meta.get("height") or layout.get("height") or DEFAULT_HEIGHT,
         "empty": card.empty or empty,
+        "legend": card.legend,
     }
 
 
@@ -336,7 +370,7 @@ _PLOTLY_NAME = f"{__name__}.plotly"
 
 
 @cache
-def _component(name: Literal["stage", "feed"]) -> Callable[..., Any]:
+def _component(name: Literal["stage", "board", "feed"]) -> Callable[..., Any]:
     stub = _STUB % {
         "assets": _ASSETS_NAME,
         "version": _version(),

@@ -4,6 +4,11 @@ import re
 
 from playwright.sync_api import Page, expect
 
+from rnnviz.figures import palette
+
+PICTURES = """() => [...document.querySelectorAll(".rnnviz-plot")].map((plot) => plot.getBoundingClientRect().height)"""
+DRAWN = """(key) => document.querySelector(`.st-key-${key} .rnnviz-drawn .rnnviz-gd`)?._fullLayout != null"""
+RANGE = """() => document.querySelector(".st-key-lab_decay_picture .rnnviz-gd")._fullLayout.xaxis.range"""
 LINK = "/gradient_lab?lane1=lstm~bias1&lane2=rnn&T=50"
 LINES = """() => [...document.querySelectorAll(".st-key-lab_decay_picture .scatterlayer path.js-line")]
   .map((e) => e.getAttribute("d")).join()"""
@@ -12,7 +17,7 @@ LINES = """() => [...document.querySelectorAll(".st-key-lab_decay_picture .scatt
 def test_a_slider_is_answered_and_the_address_follows(app_server, page: Page, settle, measured) -> None:
     page.goto(f"{app_server.url}{LINK}")
     settle(page)
-    expect(page.locator(".js-plotly-plot")).to_have_count(3)
+    expect(page.locator(".rnnviz-plot")).to_have_count(3)
     page.wait_for_function(f"({LINES})().length > 0")
     before = page.evaluate(LINES)
     slider = page.get_by_role("slider", name="How much does it want to keep?")
@@ -38,3 +43,29 @@ def test_there_and_back_keeps_the_lab_and_the_run(app_server, page: Page, settle
     settle(page)
     page.get_by_role("link", name="Playground").click()
     expect(page).to_have_url(re.compile(f"/playground.*run={run}"))
+
+
+def test_a_changed_picture_is_drawn_in_place_and_keeps_the_zoom(app_server, new_page, settle) -> None:
+    page = new_page(color_scheme="dark")
+    page.goto(f"{app_server.url}{LINK}")
+    settle(page)
+    for key in ("lab_decay_picture", "lab_plane_picture"):
+        page.wait_for_function(DRAWN, arg=key)
+    assert page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    paper = "getComputedStyle(document.querySelector('.st-key-lab_decay_picture .rnnviz')).getPropertyValue('--paper')"
+    assert page.evaluate(paper) == palette("dark").page
+    whole, heights = page.evaluate(RANGE), page.evaluate(PICTURES)
+    box = page.locator(".st-key-lab_decay_picture .nsewdrag").bounding_box()
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    page.wait_for_function(f"(whole) => ({RANGE})()[1] !== whole[1]", arg=whole)
+    zoomed, before = page.evaluate(RANGE), page.evaluate(LINES)
+    page.evaluate("window.nodes = [...document.querySelectorAll('.rnnviz-gd')]")
+    page.get_by_role("slider", name="How much does it want to keep?").press("ArrowRight")
+    page.wait_for_function(f"(before) => {{ const now = ({LINES})(); return now && now !== before; }}", arg=before)
+    settle(page)
+    assert page.evaluate(RANGE) == zoomed
+    assert page.evaluate("nodes.every((node) => node.isConnected)"), "a picture was mounted anew"
+    assert page.evaluate(PICTURES) == heights, "a picture changed its height"

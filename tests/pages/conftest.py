@@ -66,6 +66,13 @@ class Visit:
         return json.loads(self._component("stage").json)
 
     @property
+    def pictures(self) -> dict[str, dict[str, Any]]:
+        """Every picture at rest: its key -> its card, with question, height and figure."""
+        told = [json.loads(found.proto.json) for found in self.at.get("bidi_component") if found.proto.json]
+        boards = [board for board in told if "pointed" in board]
+        return {card["key"]: card for board in boards for part in board["sections"] for card in part["cards"]}
+
+    @property
     def note(self) -> str:
         """What this run's network is said to start with."""
         return "".join(self.stage["note"]["parts"])

@@ -46,7 +46,7 @@ def test_it_answers_before_anybody_does_anything(lab):
     assert not seen.at.warning
     fastest = min(lane_decay(lane, 32, 100, 0.3, 0).per_step for lane in state(seen).lanes)
     assert f"× {fastest:.3g} with each step back" in seen.words
-    assert len(seen.at.get("plotly_chart")) == 3
+    assert set(seen.pictures) == {"lab_decay_picture", "lab_plane_picture", "lab_fan_picture"}
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from rnnviz.figures import palette
 from rnnviz.ui import stage as ui
 
 STATUS = ui.Status("training", "training", "")
@@ -159,6 +160,49 @@ def test_both_components_mount_and_survive_a_rerun():
     page = AppTest.from_function(mounted_page).run(timeout=30)
     assert not page.exception
     assert not page.run(timeout=30).exception
+
+
+def page_of_boards():
+    import plotly.graph_objects as go
+    import streamlit as st
+
+    from rnnviz.ui import stage as ui
+    from rnnviz.ui.resting import picture
+
+    fed = go.Figure(go.Heatmap(z=[[1.0, 2.0]], meta={"feed": {"z": ["frame", "states.h"]}}))
+    ui.stage("r", [ui.Section("", (ui.Card("h", fed),))], [], theme={}, budget=10, key="stage")
+    height = st.slider("How high?", 1, 9, key="height")
+    bars = go.Figure(go.Bar(y=[height]), {"meta": {"question": "How high?", "look_for": "The bar.", "height": 333}})
+    for k, column in enumerate(st.columns(2)):
+        with column:
+            picture(bars, key=f"bars_{k}", legend="<b>ours</b>" if k else "")
+    ui.board(
+        [ui.Card("one", fed), ui.Card("two", bars, look_for="Both bars.")], theme={"--rnnviz-ink": "red"}, key="two"
+    )
+
+
+def boards_of(page):
+    return {
+        found.key: json.loads(found.proto.json)
+        for found in page.get("bidi_component")
+        if "run" not in json.loads(found.proto.json)
+    }
+
+
+def test_pictures_at_rest_stand_in_columns_several_times_and_beside_a_stage():
+    page = AppTest.from_function(page_of_boards).run(timeout=30)
+    assert not page.exception
+    cards = {key: told["sections"][0]["cards"] for key, told in boards_of(page).items()}
+    assert {key: len(found) for key, found in cards.items()} == {"bars_0": 1, "bars_1": 1, "two": 2}
+    said = [cards["bars_1"][0][name] for name in ("question", "look_for", "height", "legend")]
+    assert said == ["How high?", "The bar.", 333, "<b>ours</b>"]
+    assert [card["look_for"] for card in cards["two"]] == ["", "Both bars."]
+    assert boards_of(page)["two"]["theme"] == {"--rnnviz-ink": "red"}
+    assert boards_of(page)["bars_0"]["theme"]["--rnnviz-paper"] == palette("light").page
+
+    page.slider(key="height").set_value(4).run(timeout=30)
+    assert not page.exception
+    assert boards_of(page)["bars_0"]["sections"][0]["cards"][0]["figure"]["data"][0]["y"] == [4]
 
 
 def test_every_module_the_entry_loads_exists_and_no_other_is_served():

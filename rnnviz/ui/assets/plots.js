@@ -18,11 +18,12 @@ function assign(target, path, value) {
 }
 
 export class Picture {
-  /** `stage` is what a picture needs of the page: see `Stage.#picture`. */
+  /** `stage` is what a picture needs of the page: see `Board.shared` and `source`. */
   constructor(card, stage) {
     this.stage = stage;
     this.root = element("section", "rnnviz-card");
     this.question = this.root.appendChild(element("h4", "rnnviz-question"));
+    this.legend = this.root.appendChild(element("div", "rnnviz-key"));
     this.plot = this.root.appendChild(element("div", "rnnviz-plot"));
     this.lookFor = this.root.appendChild(element("p", "rnnviz-look"));
     this.empty = this.plot.appendChild(element("p", "rnnviz-empty"));
@@ -43,9 +44,10 @@ export class Picture {
 
   /** New card data: texts at once, the figure at the next draw. */
   update(card) {
-    this.card = card;
     this.key = card.key;
     this.question.textContent = card.question;
+    if (this.card?.legend !== card.legend) this.legend.innerHTML = card.legend;
+    this.card = card;
     this.lookFor.textContent = card.look_for;
     this.empty.textContent = card.empty;
     this.root.classList.toggle("rnnviz-wide", card.span > 1);
@@ -84,10 +86,14 @@ export class Picture {
     const { clientWidth: width, clientHeight: height } = this.plot;
     const layout = { ...figure.layout, width, height, autosize: false };
     layout.uirevision = `${this.stage.run()} ${layout.uirevision}`; // another run, another view
-    // A finger on a picture scrolls the page; dragging to zoom is for pointers that can also scroll.
-    if (matchMedia("(pointer: coarse)").matches) layout.dragmode = false;
+    // A finger on a picture scrolls the page, unless there is a view to turn; dragging to zoom is for pointers that can
+    // also scroll.
+    if (matchMedia("(pointer: coarse)").matches && !layout.scene) layout.dragmode = false;
     Plotly().react(this.gd, data, layout, CONFIG);
-    if (!this.drawn) this.gd.on("plotly_relayout", () => this.place());
+    if (!this.drawn) {
+      this.gd.on("plotly_relayout", () => this.place());
+      this.gd.on("plotly_click", ({ points: [point] }) => this.stage.onPoint(this.key, point?.customdata ?? null));
+    }
     this.feeds = figure.data.flatMap((trace, index) => feedsOf(trace).map(([name, feed]) => [index, name, feed]));
     this.drawn = true;
     this.pending = null;

@@ -1,5 +1,6 @@
-// The live pictures of one page. Python mounts two components: `stage` (what is drawn) once, and `feed`
-// (what was measured) many times a second. They meet in the store of their run. See rnnviz/ui/stage.py.
+// The pictures of one page. Python mounts `board` (pictures at rest) as often as it likes, or two components that meet in
+// the store of a run: `stage` (what is drawn) once, and `feed` (what was measured) many times a second. See
+// rnnviz/ui/stage.py.
 
 const here = new URL(import.meta.url);
 const beside = (file) => import(new URL(`${file}${here.search}`, here).href); // one version for all modules
@@ -40,21 +41,15 @@ function settled(loading) {
   });
 }
 
-class Stage {
+const NO_FEED = { resolve: () => undefined, version: () => null };
+
+/** Cards in sections, each with a picture that is never remounted. At rest: what is drawn came with the figures. */
+class Board {
   constructor(parent) {
     this.parent = parent;
-    this.root = element("div", "rnnviz");
-    this.strip = new chrome.Strip(element);
-    this.body = element("div", "rnnviz-body");
-    this.scrubber = new chrome.Scrubber(
-      element,
-      () => this.store,
-      (step) => this.send("rewind", { run: this.store.run, step }),
-    );
-    this.root.append(this.strip.root, this.body, this.scrubber.root);
+    this.root = element("div", "rnnviz rnnviz-board");
+    this.body = this.root.appendChild(element("div", "rnnviz-body"));
     this.pictures = new Map();
-    this.updates = 0;
-    this.wake = () => this.schedule();
     this.observer = new IntersectionObserver((entries) => this.#seen(entries), { rootMargin: "300px 0px" });
     this.time = null;
     parent.append(this.root);
@@ -67,18 +62,10 @@ class Stage {
   /** Called on every script rerun and theme change with the same element: changes what differs, rebuilds nothing. */
   update(data, send) {
     this.send = send;
-    if (this.store?.run !== data.run) {
-      this.store?.listeners.delete(this.wake);
-      this.store = stores.storeOf(data.run);
-      this.store.listeners.add(this.wake);
-      this.channels = new feeds.Channels(this.store, wire.numbers);
-    }
+    this.data = data;
     this.#askForTheme(data.scheme);
     for (const [name, value] of Object.entries(data.theme)) this.root.style.setProperty(name, value);
-    this.strip.update(data);
-    this.scrubber.update(data);
     this.#arrange(data.sections);
-    this.#expose();
     this.schedule();
   }
 
@@ -118,19 +105,25 @@ class Stage {
       known.update(card);
       return known;
     }
-    const picture = new plots.Picture(card, {
-      Plotly: () => this.Plotly,
-      channels: () => this.channels,
-      frame: () => this.store.shown(),
-      run: () => this.store.run,
-      repaint: heat.repaint,
-      replot: lines.replot,
-      onTime: (t) => this.markTime(t),
-      onStep: (step) => this.store.scrub(step),
-    });
+    const picture = new plots.Picture(card, { ...this.source(), ...this.shared() });
     this.pictures.set(card.key, picture);
     this.observer.observe(picture.root);
     return picture;
+  }
+
+  shared() {
+    return {
+      Plotly: () => this.Plotly,
+      repaint: heat.repaint,
+      replot: lines.replot,
+      onTime: (t) => this.markTime(t),
+      onPoint: (card, about) => this.data.pointed && this.send("point", { card, about }),
+    };
+  }
+
+  /** Where the pictures' numbers come from, beyond the figures themselves. */
+  source() {
+    return { channels: () => NO_FEED, frame: () => null, run: () => "", onStep: () => {} };
   }
 
   #seen(entries) {
@@ -138,7 +131,7 @@ class Stage {
       const picture = this.pictures.get(entry.target.dataset.key);
       if (picture?.root === entry.target) picture.visible = entry.isIntersecting;
     }
-    if (entries.some((entry) => entry.isIntersecting)) this.#apply(); // at once: it is about to be looked at
+    if (entries.some((entry) => entry.isIntersecting)) this.apply(); // at once: it is about to be looked at
   }
 
   markTime(t) {
@@ -150,24 +143,74 @@ class Stage {
   schedule() {
     this.scheduled ??= requestAnimationFrame(() => {
       this.scheduled = null;
-      this.#apply();
+      this.apply();
     });
   }
 
+  apply(begin = performance.now()) {
+    if (!this.Plotly) return;
+    for (const picture of this.pictures.values()) {
+      if (!picture.visible) continue;
+      if (!picture.waiting) picture.render();
+      else if (performance.now() - begin < DRAW_BUDGET_MS) picture.draw();
+      else this.schedule();
+    }
+  }
+
+  destroy() {
+    cancelAnimationFrame(this.scheduled);
+    this.observer.disconnect();
+    for (const picture of this.pictures.values()) picture.destroy();
+    this.root.remove();
+  }
+}
+
+/** A board that shows a run: readouts above, the scrubber below, and pictures fed from the run's store. */
+class Stage extends Board {
+  constructor(parent) {
+    super(parent);
+    this.root.classList.remove("rnnviz-board");
+    this.strip = new chrome.Strip(element);
+    this.scrubber = new chrome.Scrubber(
+      element,
+      () => this.store,
+      (step) => this.send("rewind", { run: this.store.run, step }),
+    );
+    this.root.prepend(this.strip.root);
+    this.root.append(this.scrubber.root);
+    this.updates = 0;
+    this.wake = () => this.schedule();
+  }
+
+  update(data, send) {
+    if (this.store?.run !== data.run) {
+      this.store?.listeners.delete(this.wake);
+      this.store = stores.storeOf(data.run);
+      this.store.listeners.add(this.wake);
+      this.channels = new feeds.Channels(this.store, wire.numbers);
+    }
+    this.strip.update(data);
+    this.scrubber.update(data);
+    super.update(data, send);
+    this.#expose();
+  }
+
+  source() {
+    return {
+      channels: () => this.channels,
+      frame: () => this.store.shown(),
+      run: () => this.store.run,
+      onStep: (step) => this.store.scrub(step),
+    };
+  }
+
   // Everything that shows the training step changes in this one animation frame.
-  #apply() {
+  apply() {
     const begin = performance.now();
     const frame = this.store.shown();
     this.strip.render(this.store, frame);
     this.scrubber.render(this.store, frame);
-    if (this.Plotly) {
-      const visible = [...this.pictures.values()].filter((picture) => picture.visible);
-      for (const picture of visible) {
-        if (!picture.waiting) picture.render();
-        else if (performance.now() - begin < DRAW_BUDGET_MS) picture.draw();
-        else this.schedule();
-      }
-    }
+    super.apply(begin);
     this.cost = performance.now() - begin;
     if (frame && frame !== this.last) this.updates += 1;
     this.last = frame;
@@ -186,10 +229,7 @@ class Stage {
 
   destroy() {
     this.store.listeners.delete(this.wake);
-    cancelAnimationFrame(this.scheduled);
-    this.observer.disconnect();
-    for (const picture of this.pictures.values()) picture.destroy();
-    this.root.remove();
+    super.destroy();
   }
 }
 
@@ -199,22 +239,25 @@ function newBlock() {
   return block;
 }
 
-const stages = new WeakMap(); // the element Streamlit gave -> its Stage
+const mounted = new WeakMap(); // the element Streamlit gave -> its Board or Stage
 
-/** Mounts or updates the stage in `parentElement`; returns what to do when it goes. */
-export async function stage({ data, parentElement, setTriggerValue }) {
+/** Mounts or updates one in `parentElement`; returns what to do when it goes. */
+async function mount(Kind, { data, parentElement, setTriggerValue }) {
   await styleLoading;
-  let mounted = stages.get(parentElement);
-  if (!mounted) stages.set(parentElement, (mounted = new Stage(parentElement)));
-  mounted.update(data, setTriggerValue);
+  let made = mounted.get(parentElement);
+  if (!made) mounted.set(parentElement, (made = new Kind(parentElement)));
+  made.update(data, setTriggerValue);
   // Streamlit also runs the cleanup of a call that was overtaken by the next one, while the element lives on.
   return () =>
     setTimeout(() => {
-      if (parentElement.isConnected || stages.get(parentElement) !== mounted) return;
-      stages.delete(parentElement);
-      mounted.destroy();
+      if (parentElement.isConnected || mounted.get(parentElement) !== made) return;
+      mounted.delete(parentElement);
+      made.destroy();
     });
 }
+
+export const stage = (call) => mount(Stage, call);
+export const board = (call) => mount(Board, call);
 
 const asked = new Map(); // run -> {at, size}: the last resync and how much was missing then
 
