@@ -21,6 +21,7 @@ from rnnviz.figures.loss import Exam, loss_curve
 from rnnviz.figures.lyapunov import lyapunov_over_training
 from rnnviz.figures.marks import mark_phases, mark_step, mark_windows
 from rnnviz.figures.predictions import prediction_classes, prediction_values
+from rnnviz.figures.race import Line, nothing_to_show, of_lane, race_losses, race_reach
 from rnnviz.figures.sequences import (
     attention_map,
     prediction_future,
@@ -73,6 +74,8 @@ FIGURES: dict[str, Callable[..., go.Figure]] = {
         unit_half_lives,
         cell_diagram,
         influence_plot,
+        race_losses,
+        race_reach,
     )
 }
 
@@ -84,6 +87,7 @@ __all__ = [
     "Colouring",
     "Curve",
     "Exam",
+    "Line",
     "Link",
     "Part",
     "Theme",
@@ -110,6 +114,8 @@ __all__ = [
     "mark_phases",
     "mark_step",
     "mark_windows",
+    "nothing_to_show",
+    "of_lane",
     "palette",
     "phase_portrait",
     "prediction_classes",
@@ -120,6 +126,8 @@ __all__ = [
     "prediction_symbols",
     "prediction_values",
     "prediction_words",
+    "race_losses",
+    "race_reach",
     "short",
     "singular_value_fan",
     "step_share_bars",

@@ -109,7 +109,7 @@ class Standing:
     Attributes:
         parameters: of one network.
         step: training steps done, by the seed that did least.
-        loss: mean of the last `AVERAGED` training steps.
+        loss, accuracy: means of the last `AVERAGED` training steps; no accuracy for a squared error.
         solved: how many of `seeds` count as solved.
         solved_step, solved_seconds: when, over those that are; the seconds are of computing, for one seed.
         diverged: the sentence of each seed that did.
@@ -121,6 +121,7 @@ class Standing:
     seeds: int
     step: int
     loss: tuple[float, float, float]
+    accuracy: tuple[float, float, float]
     solved: int
     solved_step: tuple[float, float, float]
     solved_seconds: tuple[float, float, float]
@@ -131,7 +132,10 @@ class Standing:
 
 @dataclass(frozen=True)
 class RaceSnapshot:
-    """What a page sees of a race at one instant; see `Snapshot`. The clock counts steps, or milliseconds of computing."""
+    """What a page sees of a race at one instant; see `Snapshot`.
+
+    `step` and `budget` are readings of the clock: training steps, or milliseconds of computing.
+    """
 
     id: str
     revision: int
@@ -139,9 +143,10 @@ class RaceSnapshot:
     epoch_from: int
     status: str
     sentence: str
-    clock: int
+    step: int
     budget: int
     steps_per_second: float
+    series: dict[str, np.ndarray]
     standings: list[Standing]
     rewindable_to: list[int]
     frames: list[Frame]
@@ -291,8 +296,9 @@ class Race:
                 epoch_from=self._epoch_from,
                 status=status,
                 sentence=self._failed,
-                clock=self.clock,
+                step=self.clock,
                 budget=self.budget,
+                series={},
                 steps_per_second=self._speed() if status == "training" else 0.0,
                 standings=[self._standing(k) for k in range(len(self._lanes))],
                 rewindable_to=[moment.step for moment in self._moments],
@@ -499,6 +505,7 @@ class Race:
             seeds=len(lane),
             step=min(seed.checkpoint.step for seed in lane),
             loss=_spread(losses),
+            accuracy=_spread([float(a[-1]) for seed in lane if len(a := seed.history.series("accuracy_mean"))]),
             solved=len(solved),
             solved_step=_spread([float(seed.solved_at or 0) for seed in solved]),
             solved_seconds=_spread(
