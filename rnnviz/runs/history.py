@@ -30,12 +30,12 @@ class History:
         checkpoints: a few moments to rewind to, by training step; the first is step 0.
     """
 
-    def __init__(self, first: Checkpoint, picture: Frame, most_checkpoints: int = MOST_CHECKPOINTS):
+    def __init__(self, first: Checkpoint, picture: Frame, most_checkpoints: int | None = None):
         self.frames = [picture]
         self.checkpoints = [first]
         self._frame_stride = self._checkpoint_stride = 1
         self._most_frames = int(max(8, min(MOST_FRAMES, FRAME_BYTES // max(picture.nbytes, 1))))
-        self._most_checkpoints = int(min(most_checkpoints, max(2, CHECKPOINT_BYTES // _nbytes(first))))
+        self._most_checkpoints = int(most_checkpoints or max(2, min(MOST_CHECKPOINTS, CHECKPOINT_BYTES // _nbytes(first))))
         self._series = {name: np.empty(0, np.float32) for name in (*SERIES, *AVERAGES)}
         self._steps = 0
 
@@ -134,7 +134,7 @@ class History:
             return
         kept.append(checkpoint)
         while len(kept) > self._most_checkpoints:
-            self._checkpoint_stride = max(2 * self._checkpoint_stride, 2 * (kept[1].step - kept[0].step))
+            self._checkpoint_stride *= 2
             thinned = kept[:1]
             for c in kept[1:]:
                 if c.step - thinned[-1].step >= self._checkpoint_stride:

@@ -29,6 +29,7 @@ ROUND_SECONDS = 0.28  # how long all lanes together may take for one round: pict
 FIRST_STEPS = 2  # of the round that measures how fast each lane is
 REACH_FRACTIONS = (0.5, 0.1, 0.01, 1e-3, 1e-6)
 KEPT_WITH_EVERY_SEED = ("grad.", "exam", "held_out")
+LARGEST = float(np.finfo(np.float32).max)
 SKIP = 2  # the latest steps of a curve, which do not yet fall as the others do
 
 
@@ -531,7 +532,7 @@ def _felt(picture: Frame, experiment: Experiment) -> np.ndarray:
 
 
 def _spread(values: Sequence[float]) -> tuple[float, float, float]:
-    finite = np.array([value for value in values if np.isfinite(value)])
+    finite = np.array([min(value, LARGEST) for value in values if np.isfinite(value)])
     if not finite.size:
         return (np.nan,) * 3
     low, middle, high = np.quantile(finite, (0, 0.5, 1))

@@ -33,8 +33,16 @@ def pictures(race: Race, snapshot: RaceSnapshot, shown: Setup, on_rewind: Callab
     """Loss and reach of all on top, then a row of pictures a lane; all on one clock."""
     stage(
         race.id,
-        _sections(race.experiments, race.seconds > 0, race.budget, shown.fraction, shown.gate, theme(), _First(race.id, race.frames[0]),
-            extent(snapshot)),
+        _sections(
+            race.experiments,
+            race.seconds > 0,
+            race.budget,
+            shown.fraction,
+            shown.gate,
+            theme(),
+            _First(race.id, race.frames[0]),
+            extent(snapshot),
+        ),
         (),
         theme=look.variables(theme()),
         budget=race.budget,
