@@ -35,7 +35,9 @@ class History:
         self.checkpoints = [first]
         self._frame_stride = self._checkpoint_stride = 1
         self._most_frames = int(max(8, min(MOST_FRAMES, FRAME_BYTES // max(picture.nbytes, 1))))
-        self._most_checkpoints = int(most_checkpoints or max(2, min(MOST_CHECKPOINTS, CHECKPOINT_BYTES // _nbytes(first))))
+        self._most_checkpoints = int(
+            most_checkpoints or max(2, min(MOST_CHECKPOINTS, CHECKPOINT_BYTES // _nbytes(first)))
+        )
         self._series = {name: np.empty(0, np.float32) for name in (*SERIES, *AVERAGES)}
         self._steps = 0
 

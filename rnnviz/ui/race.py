@@ -267,7 +267,7 @@ def presets() -> None:
     )  # fmt: skip
     if chosen is not None:
         preset: Preset = PRESETS[chosen]
-        st.caption(f"**{preset.watch}** {preset.finding}")
+        st.caption(f"{preset.why} {preset.finding}")
     else:
         st.caption("A race of your own: change its lanes in the sidebar, or press one of the races above.")
 

@@ -191,7 +191,9 @@ def lane_names(lanes: Sequence[Experiment]) -> list[str]:
             if name in SHARED or name == "cell" or not setting.applies(lane):
                 continue
             value = getattr(lane, name)
-            if any(getattr(other, name) != value for other in lanes if setting.applies(other)):
+            others = {getattr(other, name) for other in lanes if other is not lane and setting.applies(other)}
+            alone = not others and value != default_of(name, lane.task)
+            if alone or others - {value}:
                 parts.append(_said(name, value))
         names.append(", ".join(parts))
     return [f"{name} ({k})" if names.count(name) > 1 else name for k, name in enumerate(names, 1)]

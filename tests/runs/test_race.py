@@ -72,7 +72,7 @@ def test_nobody_begins_a_round_before_everybody_has_begun_the_one_before():
         module.Turn = original
         engine.shutdown()
     goals = race._goals
-    reached = {k: -1 for k in range(3)}
+    reached = dict.fromkeys(range(3), -1)
     for lane, step in begun:
         reached[lane] = goals.index(step)  # the round that begins here
         assert reached[lane] <= min(reached.values()) + 1
@@ -83,7 +83,8 @@ def test_nobody_begins_a_round_before_everybody_has_begun_the_one_before():
 def test_a_frame_holds_all_lanes_at_one_step(engine):
     race = raced(engine, lanes())
     assert [f.step for f in race.frames] == sorted({f.step for f in race.frames})
-    assert race.frames[0].step == 0 and race.frames[-1].step == 60
+    assert race.frames[0].step == 0
+    assert race.frames[-1].step == 60
     for picture in race.frames:
         for k in range(3):
             low, middle, high = picture.channels[f"{k}.loss"]
@@ -111,7 +112,9 @@ def test_rewinding_takes_all_lanes_back_and_the_same_future_comes_again(engine):
     kept = race.poll().rewindable_to
     race.rewind(kept[1])
     back = race.poll()
-    assert back.step == kept[1] and back.epoch == 1 and back.epoch_from == kept[1]
+    assert back.step == kept[1]
+    assert back.epoch == 1
+    assert back.epoch_from == kept[1]
     assert {seed.checkpoint.step for lane in race._lanes for seed in lane} == {kept[1]}
     assert {len(seed.history) for lane in race._lanes for seed in lane} == {kept[1]}
     race.play()
@@ -134,9 +137,11 @@ def test_on_a_clock_of_seconds_every_network_computes_as_long(engine, monkeypatc
 
     monkeypatch.setattr(module.Turn, "compute", timed)
     race = raced(engine, lanes(steps=50_000), seconds=0.5)
-    assert race.clock == race.budget == 500 and race.frames[-1].step == 500
+    assert race.clock == race.budget == 500
+    assert race.frames[-1].step == 500
     for seconds in computed.values():
-        assert sum(seconds) >= 0.499 and sum(seconds[:-1]) < 0.5
+        assert sum(seconds) >= 0.499
+        assert sum(seconds[:-1]) < 0.5
     assert all(0 < standing.step < 50_000 for standing in race.poll().standings)
 
 
@@ -145,15 +150,19 @@ def test_a_lane_that_diverges_stops_alone_and_says_so(engine):
                        learning_rate=1.0, clip_norm=0, optimizer="sgd")  # fmt: skip
     race = raced(engine, [wild, SMALL.amend(cell="gru", length=30)], seeds=2)
     first, second = race.poll().standings
-    assert len(first.diverged) == 2 and all("Step" in sentence for sentence in first.diverged)
-    assert not second.diverged and second.step == 60 and race.clock == 60
+    assert len(first.diverged) == 2
+    assert all("Step" in sentence for sentence in first.diverged)
+    assert not second.diverged
+    assert second.step == 60
+    assert race.clock == 60
     race.rewind(0)
     assert race.poll().standings[0].diverged == ()
 
 
 def test_a_paused_race_wants_nothing_and_one_that_nobody_watches_sleeps(engine, monkeypatch):
     race = Race(lanes(), engine)
-    assert race.poll().status == "ready" and all(chunk.next_turn() is None for chunk in race._chunks)
+    assert race.poll().status == "ready"
+    assert all(chunk.next_turn() is None for chunk in race._chunks)
     race._playing = True
     assert race._chunks[0].next_turn() is not None
     monkeypatch.setattr(module, "LEASE_SECONDS", 0.0)
@@ -174,4 +183,5 @@ def test_a_worker_that_fails_stops_the_race_with_a_sentence(engine, monkeypatch)
     monkeypatch.setattr(module.Turn, "compute", lambda self: 1 / 0)
     race.play()
     snapshot = race.poll()
-    assert snapshot.status == "failed" and "ZeroDivisionError" in snapshot.sentence
+    assert snapshot.status == "failed"
+    assert "ZeroDivisionError" in snapshot.sentence
