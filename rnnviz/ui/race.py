@@ -33,7 +33,7 @@ def current() -> Race:
     if "race" in st.session_state and query in ({}, st.session_state.get("race_address")):
         held: Race = st.session_state.race
         return held
-    setup, notices = Setup.from_query(query)
+    setup, notices = Setup.from_query(query) if query else (next(iter(PRESETS.values())).setup, [])
     race = registry().find_a(Race, setup.race) if setup.race else None
     if race is not None and not _is_of(race, setup):
         race = None  # somebody edited the link: what they can read wins over the id they cannot

@@ -64,7 +64,7 @@ def _race(*lanes: dict[str, object], **shared: object) -> Setup:
 PRESETS = {
     "three": Preset(
         "RNN, LSTM, GRU at T = 50",
-        "Until a lane feels the first marked number, all it can do is guess: watch who leaves the dashed line, and when.",
+        "Who does not feel the first marked number can only guess: watch who leaves the dashed line, and when.",
         _race({"cell": "rnn"}, {"cell": "lstm"}, {"cell": "gru"}, task="adding", length=50, steps=1500),
         solved=("never", "always", "always"),
         untrained=("part", "part", "part"),
@@ -100,8 +100,8 @@ PRESETS = {
     ),
     "clip": Preset(
         "Clip or not",
-        "An identity matrix with ReLU keeps its gradient, and now and then it explodes. Clipping shortens the step that would "
-        "throw the weights away; it does nothing for a gradient that vanishes.",
+        "An identity matrix with ReLU keeps its gradient, and now and then it explodes. Clipping shortens the step that "
+        "would throw the weights away; it does nothing for a gradient that vanishes.",
         _race(
             {"clip_norm": 0.0}, {"clip_norm": 1.0},
             cell="rnn", activation="relu", initialisation="identity", task="adding", length=50, learning_rate=0.01,

@@ -75,6 +75,8 @@ def test_which_pictures_are_over_time_and_over_training() -> None:
         "clipped_norms",
         "unit_half_lives",
         "cell_diagram",
+        "race_losses",
+        "race_reach",
     }
     assert over_time == set(FIGURES) - others
     training = {call.name: build(call).layout.meta.get("training_axis") for call in CALLS}
