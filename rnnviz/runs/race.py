@@ -222,6 +222,7 @@ class Race:
         self._failed = ""
         self._pace: deque[tuple[float, int]] = deque(maxlen=64)
         self._steps_done = 0
+        self._standings: tuple[int, list[Standing]] = (-1, [])
         self._merge()
         self._most_frames = int(max(8, min(MOST_FRAMES, FRAME_BYTES // max(self.frames[0].nbytes, 1))))
 
@@ -290,6 +291,8 @@ class Race:
         with self._lock:
             self.last_seen = time.monotonic()
             status = self._status()
+            if self._standings[0] != self._revision:
+                self._standings = self._revision, [self._standing(k) for k in range(len(self._lanes))]
             snapshot = RaceSnapshot(
                 id=self.id,
                 revision=self._revision,
@@ -301,7 +304,7 @@ class Race:
                 budget=self.budget,
                 series={},
                 steps_per_second=self._speed() if status == "training" else 0.0,
-                standings=[self._standing(k) for k in range(len(self._lanes))],
+                standings=list(self._standings[1]),
                 rewindable_to=[moment.step for moment in self._moments],
                 frames=list(self.frames),
             )

@@ -84,6 +84,8 @@ def test_which_pictures_are_over_time_and_over_training() -> None:
         "loss_curve": "x",
         "gradient_training_heatmap": "y",
         "lyapunov_over_training": "x",
+        "race_losses": "x",
+        "race_reach": "x",
     }
 
 

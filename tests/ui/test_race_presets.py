@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from rnnviz.runs import Engine, Race, make_executor
@@ -31,7 +33,7 @@ def test_what_a_preset_claims_comes_out_over_five_seeds(key):
         start = [standing.reach for standing in race.poll().standings]
         race.play()
         while race.poll().status == "training":
-            pass
+            time.sleep(0.5)
         standings = race.poll().standings
     finally:
         engine.shutdown()
