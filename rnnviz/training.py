@@ -234,10 +234,11 @@ def _advance(
         losses: list[float] = []
         right: list[float] = []
         sample_norms: list[dict[str, np.ndarray]] = []
+        batches = [training_batch(seed, step) for seed in seeds]
         for k, seed in enumerate(seeds):
             # One network after the other: what a pass leaves behind stays in the processor's cache until it is used up.
             noise = stream(seed, NOISE_STREAM, step) if noisy else None
-            done = run_pass(seed, parameters[k], training_batch(seed, step), noise=noise)
+            done = run_pass(seed, parameters[k], batches[k], noise=noise)
             gradient[k] = done.parameter_gradient
             losses.append(float(done.losses.mean()))
             if done.right is not None:
