@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MOMENTUM, ADAM_BETAS, RMSPROP_ALPHA, EPSILON = 0.9, (0.9, 0.999), 0.99, 1e-8  # PyTorch's defaults
 
-# Batches are drawn a few at a time: drawing one in between costs the passes their caches, 6 to 8 % of a small network's step.
+# Batches are drawn a few at a time: drawing one between two passes costs them their caches, 6 to 8 % of a small step.
 DRAWN_AHEAD, DRAWN_BYTES = 8, 2**20
 
 OPTIMIZER_STATE = {
