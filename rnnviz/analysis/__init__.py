@@ -17,6 +17,7 @@ from rnnviz.analysis.lyapunov import lyapunov_exponents
 from rnnviz.analysis.products import Products, jacobian_products, log10_norms, singular_values
 from rnnviz.analysis.projection import Projection, project
 from rnnviz.analysis.spectra import spectral_norm, spectral_radius
+from rnnviz.analysis.success import success_interval
 from rnnviz.analysis.surgery import operate
 from rnnviz.analysis.tracking import tracking
 
@@ -53,6 +54,7 @@ __all__ = [
     "spectral_radius",
     "step_gradients",
     "step_shares",
+    "success_interval",
     "time_scale",
     "tracking",
 ]

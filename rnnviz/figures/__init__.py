@@ -23,6 +23,7 @@ from rnnviz.figures.loss import Exam, loss_curve
 from rnnviz.figures.lyapunov import lyapunov_over_training
 from rnnviz.figures.marks import mark_phases, mark_row, mark_step, mark_windows
 from rnnviz.figures.predictions import prediction_classes, prediction_values
+from rnnviz.figures.race import Line, nothing_to_show, of_lane, race_losses, race_reach
 from rnnviz.figures.sequences import (
     attention_map,
     prediction_future,
@@ -78,6 +79,8 @@ FIGURES: dict[str, Callable[..., go.Figure]] = {
         time_strip,
         before_and_after,
         influence_plot,
+        race_losses,
+        race_reach,
     )
 }
 
@@ -90,6 +93,7 @@ __all__ = [
     "Colouring",
     "Curve",
     "Exam",
+    "Line",
     "Link",
     "Part",
     "Row",
@@ -120,6 +124,8 @@ __all__ = [
     "mark_step",
     "mark_windows",
     "maths",
+    "nothing_to_show",
+    "of_lane",
     "palette",
     "phase_portrait",
     "prediction_classes",
@@ -130,6 +136,8 @@ __all__ = [
     "prediction_symbols",
     "prediction_values",
     "prediction_words",
+    "race_losses",
+    "race_reach",
     "short",
     "singular_value_fan",
     "step_share_bars",

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from rnnviz.figures import FIGURES, Band, Colouring, Curve, Exam, Link, Part, Row
+from rnnviz.figures import FIGURES, Band, Colouring, Curve, Exam, Line, Link, Part, Row
 
 T, U, F = 50, 12, 7
 t = np.arange(1, T + 1)
@@ -143,6 +143,27 @@ CALLS = [
     Call("before_and_after", (BAND, Band(decay - 60, decay - np.inf, decay)), {**ASKS, "title": "size"}),
     Call("influence_plot", (t, 10.0**decay, -(10.0**decay) / 2), {"steps": T}),
     Call("influence_plot", (t, np.zeros(T), np.zeros(T)), {"steps": T}),
+    Call(
+        "race_losses",
+        (["LSTM", "GRU"], np.arange(4), random.random((4, 2, 3))),
+        {
+            "budget": 100,
+            "clock_title": "training step",
+            "loss_name": "squared error",
+            "baseline": Line(1 / 6, "guessing"),
+            "threshold": Line(0.01, "solved"),
+        },
+    ),
+    Call(
+        "race_losses",
+        (["LSTM", "GRU"], np.arange(4), np.full((4, 2, 3), np.nan)),
+        {"budget": 100, "clock_title": "training step", "loss_name": "squared error", "extent": (-3, 7)},
+    ),
+    Call(
+        "race_reach",
+        (["LSTM", "GRU"], np.arange(4), T * random.random((4, 2, 3))),
+        {"budget": 100, "clock_title": "training step", "fraction": 0.01, "column": 6, "steps": T},
+    ),
 ]
 
 
