@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
+import sys
 import tempfile
 import time
 from statistics import median, quantiles
 
 import psutil
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 import rnnviz
-from benchmarks import page as playground
+from benchmarks.page import ROOT, browser_here, fresh, open_page, other_widget, server
 from rnnviz import Experiment
 from rnnviz.runs import make_executor
 from rnnviz.runs.engine import workers_here
@@ -59,24 +59,20 @@ def _workers_cpu() -> float:
 
 
 def _beside_a_live_run() -> None:
-    chromium = os.environ.get("RNNVIZ_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        print("- beside a live run: no Chromium found, not measured")
-        return
-    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as results:
+    with browser_here("A live run beside a sweep") as browser, tempfile.TemporaryDirectory() as results:
+        if browser is None:
+            return
         os.environ["RNNVIZ_RESULTS"] = results
-        browser = playwright.chromium.launch(executable_path=chromium, args=playground.FLAGS)
-        with playground.serving() as url:
+        with server([sys.executable, "scripts/serve.py"], ROOT) as url:
             live, other = (browser.new_context(viewport={"width": 1440, "height": 900}).new_page() for _ in range(2))
-            playground.open_page(live, url)
+            open_page(live, url)
             measured: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
             waits: dict[bool, list[float]] = {False: [], True: []}
             for _ in range(ROUNDS):
                 for swept in (False, True):
                     _sweep(other, url, swept)
                     measured[swept].append(_watched(live, url))
-                    waits[swept] += playground.other_widget(live, url)
-        browser.close()
+                    waits[swept] += other_widget(live, url)
     for swept, name in ((False, "alone"), (True, "beside a running sweep")):
         speed, pictures = (median(column) for column in zip(*measured[swept], strict=True))
         relative = speed / median(one for one, _ in measured[False])
@@ -99,7 +95,7 @@ def _sweep(page: Page, url: str, running: bool) -> None:
 
 def _watched(page: Page, url: str) -> tuple[float, float]:
     """Steps and pictures per second of a run that somebody watches."""
-    playground.fresh(page, url, "cell=lstm&steps=50000")
+    fresh(page, url, "cell=lstm&steps=50000")
     page.get_by_role("button", name="Train", exact=True).click()
     page.wait_for_timeout(2000)
     look = "[performance.now(), window.rnnviz.store.newest, window.rnnviz.updates]"

@@ -3,6 +3,7 @@
 from rnnviz.runs.engine import Engine, Turn, make_executor
 from rnnviz.runs.history import History
 from rnnviz.runs.live import LiveRun, Registry, Snapshot
+from rnnviz.runs.race import Race, RaceSnapshot, Standing
 from rnnviz.runs.store import Store
 from rnnviz.runs.sweeps import Progress, Sweep, Sweeps, sweep
 from rnnviz.runs.trial import Outcome
@@ -13,8 +14,11 @@ __all__ = [
     "LiveRun",
     "Outcome",
     "Progress",
+    "Race",
+    "RaceSnapshot",
     "Registry",
     "Snapshot",
+    "Standing",
     "Store",
     "Sweep",
     "Sweeps",

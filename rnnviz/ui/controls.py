@@ -21,15 +21,15 @@ PADDING = 5  # the space round one choice, in characters
 def sidebar(experiment: Experiment) -> None:
     """Every field that applies, essentials first, the rest behind one step; each change goes to the session's run."""
     with st.sidebar:
-        fields(experiment, session.change)
+        fields(experiment, _changed)
         live = [f"“{setting.label}”" for setting in SETTINGS.values() if setting.live]
         st.caption(
             f"{', '.join(live[:-1])} and {live[-1]} may change mid-run. Anything else starts a fresh, untrained network."
         )
 
 
-def fields(experiment: Experiment, change: Callable[..., None], without: Collection[str] = ()) -> None:
-    """The controls of an experiment but for the fields `without`; `change` is called with the field that was changed."""
+def fields(experiment: Experiment, changed: Callable[[str, str], None], without: Collection[str] = ()) -> None:
+    """The controls of an experiment but for the fields `without`; `changed` is that of `control`."""
     for group in GROUPS:
         offered = {
             name: setting
@@ -39,21 +39,24 @@ def fields(experiment: Experiment, change: Callable[..., None], without: Collect
         st.markdown(f"##### {group}")
         for name, setting in offered.items():
             if setting.essential:
-                _control(name, setting, experiment, change)
+                control(name, setting, experiment, changed)
         rest = {name: setting for name, setting in offered.items() if not setting.essential}
         if rest:
             with st.expander(f"More {group.lower()} settings"):
                 for name, setting in rest.items():
-                    _control(name, setting, experiment, change)
+                    control(name, setting, experiment, changed)
 
 
-def _control(name: str, setting: Setting, experiment: Experiment, change: Callable[..., None]) -> None:
-    key = f"control_{name}"
+def control(
+    name: str, setting: Setting, experiment: Experiment, changed: Callable[[str, str], None], prefix: str = "control"
+) -> None:
+    """The widget of one field. `changed` is called with the field's name and the key of the value that was chosen."""
+    key = f"{prefix}_{name}"
     value = getattr(experiment, name)
     # The run is the truth, the widget only shows it: another tab may have changed it, or a refused value is taken back.
     st.session_state[key] = value
     label = f"{setting.label} ({setting.unit})" if setting.unit else setting.label
-    common: dict[str, Any] = {"key": key, "help": setting.help, "on_change": _changed, "args": (name, change)}
+    common: dict[str, Any] = {"key": key, "help": setting.help, "on_change": changed, "args": (name, key)}
     if isinstance(value, bool):
         st.toggle(label, **common)
     elif setting.choices is not None:
@@ -89,5 +92,5 @@ def _tick(setting: Setting, value: float) -> str:
     return setting.zero if setting.zero and not value else f"{value:,.6g}".replace(",", " ")
 
 
-def _changed(name: str, change: Callable[..., None]) -> None:
-    change(**{name: st.session_state[f"control_{name}"]})
+def _changed(name: str, key: str) -> None:
+    session.change(**{name: st.session_state[key]})

@@ -143,8 +143,9 @@ def _change(**wanted: Any) -> None:
     _become(replace(st.session_state.sweep_plan, **wanted).mended(said), said)
 
 
-def _change_base(**wanted: Any) -> None:
+def _change_base(name: str, key: str) -> None:
     plan: Plan = st.session_state.sweep_plan
+    wanted = {name: st.session_state[key]}
     try:
         base, said = plan.base.switch(**wanted) if wanted.keys() & {"cell", "task"} else (plan.base.amend(**wanted), [])
     except RnnvizError as error:
@@ -525,12 +526,10 @@ def _map(job: Job, seen: Mapping[tuple[int, int], Summary]) -> go.Figure:
     assert plan.by is not None
     shape = len(plan.rows), len(plan.across.values)
     values, absent = np.full(shape, np.nan), np.ones(shape, bool)
+    counts = [[""] * shape[1] for _ in plan.rows]
     for at, one in seen.items():
         values[at], absent[at] = one.middle, False
-    counts = [
-        [f"{one.solved} of {one.done}" if (one := seen.get((j, k))) else "" for k in range(shape[1])]
-        for j in range(shape[0])
-    ]
+        counts[at[0]][at[1]] = f"{one.solved} of {one.done}"
     return figures.sweep_map(
         _ticks(plan.across),
         _ticks(plan.by),

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from rnnviz.figures import FIGURES, Colouring, Curve, Exam, Link, Part, Reference, SweepLine
+from rnnviz.figures import FIGURES, Band, Colouring, Curve, Exam, Line, Link, Part, Reference, Row, SweepLine
 
 T, U, F = 50, 12, 7
 t = np.arange(1, T + 1)
@@ -50,6 +50,11 @@ PARTS = [
 LINKS = [Link("x", "h", 1.5e-12), Link("past h", "h", -0.2)]
 RATES = np.array([1.0, 0.8, np.nan])
 SWEPT = {"x_title": "sequence length (steps)", "question": "How does it depend on it?", "look_for": "The fall."}
+
+
+QUANTITIES = [Row("c_t", 3 * np.sin(t), "signed"), Row("f_t", P[0], "gate"), Row("h_t", np.abs(np.sin(t)), "size")]
+ASKS = {"question": "What?", "look_for": "That."}
+BAND = Band(decay, decay - 0.5, decay + 0.5)
 
 
 class Call(NamedTuple):
@@ -133,6 +138,11 @@ CALLS = [
     Call("unit_half_lives", (np.array([0.0, 0.5, 1.0]),), {}),
     Call("cell_diagram", (PARTS, LINKS), {"cell": "rnn"}),
     Call("cell_diagram", (PARTS, LINKS), {"backward": True}),
+    Call("cell_diagram", (PARTS, LINKS), {"cell": "rnn", "mirrored": True, "sizes": True}),
+    Call("time_strip", (QUANTITIES,), ASKS),
+    Call("time_strip", ([Row(f"h_{k}", decay, "norm") for k in range(12)],), {**ASKS, "first": 65}),
+    Call("time_strip", ([Row("h_t", decay, "norm"), Row("c_t", decay - np.inf, "norm")],), ASKS),
+    Call("before_and_after", (BAND, Band(decay - 60, decay - np.inf, decay)), {**ASKS, "title": "size"}),
     Call("influence_plot", (t, 10.0**decay, -(10.0**decay) / 2), {"steps": T}),
     Call("influence_plot", (t, np.zeros(T), np.zeros(T)), {"steps": T}),
     Call(
@@ -159,6 +169,27 @@ CALLS = [
         ([0.001, 1.0, 50], [0.5], np.full((1, 3), np.nan)),
         SWEPT
         | {"told": [[""] * 3], "y_title": "cell", "value_title": "decay", "gradient": True, "absent": [[1, 0, 0]]},
+    ),
+    Call(
+        "race_losses",
+        (["LSTM", "GRU"], np.arange(4), random.random((4, 2, 3))),
+        {
+            "budget": 100,
+            "clock_title": "training step",
+            "loss_name": "squared error",
+            "baseline": Line(1 / 6, "guessing"),
+            "threshold": Line(0.01, "solved"),
+        },
+    ),
+    Call(
+        "race_losses",
+        (["LSTM", "GRU"], np.arange(4), np.full((4, 2, 3), np.nan)),
+        {"budget": 100, "clock_title": "training step", "loss_name": "squared error", "extent": (-3, 7)},
+    ),
+    Call(
+        "race_reach",
+        (["LSTM", "GRU"], np.arange(4), T * random.random((4, 2, 3))),
+        {"budget": 100, "clock_title": "training step", "fraction": 0.01, "column": 6, "steps": T},
     ),
 ]
 

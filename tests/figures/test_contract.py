@@ -77,6 +77,8 @@ def test_which_pictures_are_over_time_and_over_training() -> None:
         "cell_diagram",
         "sweep_lines",
         "sweep_map",
+        "race_losses",
+        "race_reach",
     }
     assert over_time == set(FIGURES) - others
     training = {call.name: build(call).layout.meta.get("training_axis") for call in CALLS}
@@ -84,6 +86,8 @@ def test_which_pictures_are_over_time_and_over_training() -> None:
         "loss_curve": "x",
         "gradient_training_heatmap": "y",
         "lyapunov_over_training": "x",
+        "race_losses": "x",
+        "race_reach": "x",
     }
 
 
