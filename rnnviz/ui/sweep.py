@@ -559,7 +559,7 @@ def _chosen(job: Job, points: Points) -> None:
     with st.container(border=True):
         first, *rest = _told(job, at, seen).split("<br>")
         st.markdown(
-            f"**{literal(first)}.** {literal('. '.join(line for line in rest if not line.startswith('click')))}"
+            f"**{literal(first[0].upper() + first[1:])}.** {literal('. '.join(line for line in rest if not line.startswith('click')))}"
         )
         with st.container(horizontal=True, gap="small"):
             for run, found in zip(job.grid.points[at], points[at], strict=True):
