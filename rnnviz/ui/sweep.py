@@ -558,9 +558,8 @@ def _chosen(job: Job, points: Points) -> None:
     seen = {at: summarise(plan.measure, points[at])}
     with st.container(border=True):
         first, *rest = _told(job, at, seen).split("<br>")
-        st.markdown(
-            f"**{literal(first[0].upper() + first[1:])}.** {literal('. '.join(line for line in rest if not line.startswith('click')))}"
-        )
+        found_there = ". ".join(line for line in rest if not line.startswith("click"))
+        st.markdown(f"**{literal(first[0].upper() + first[1:])}.** {literal(found_there)}")
         with st.container(horizontal=True, gap="small"):
             for run, found in zip(job.grid.points[at], points[at], strict=True):
                 st.page_link(
