@@ -94,6 +94,8 @@ def test_the_link_opens_the_same_race_in_another_tab(page, screen):
 def test_a_phone_shows_the_race_within_its_width(app_server, browser):
     context = browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
-    RaceScreen(page).open(app_server.url, "/cell_race", **QUICK)
+    page.goto(f"{app_server.url}/cell_race")
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_in_viewport()
+    expect(page.get_by_role("row", name=re.compile("^LSTM"))).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()
