@@ -25,9 +25,12 @@ def table(race: Race, shown: RaceSnapshot) -> None:
     def rows() -> None:
         snapshot = race.poll()
         names = lane_names(race.experiments)
-        beside = st.columns([5, 3], gap="large", vertical_alignment="center")
-        beside[0].html(table_html(race, names, snapshot.standings))
-        beside[1].markdown(verdict(race, names, snapshot))
+        # With several seeds every cell of the table holds more: it gets the whole width.
+        places = (
+            [st.container()] * 2 if race.seeds > 1 else st.columns([5, 3], gap="large", vertical_alignment="center")
+        )
+        places[0].html(table_html(race, names, snapshot.standings))
+        places[1].markdown(verdict(race, names, snapshot))
 
     rows()
 
