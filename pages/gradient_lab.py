@@ -6,8 +6,6 @@ from rnnviz.ui import gradient_lab, look
 
 look.begin()
 lab = gradient_lab.current()
-gradient_lab.sidebar(lab)
-gradient_lab.write_address(lab)
 seen = gradient_lab.Measured(lab)
 
 st.title("What decays faster, and why?", anchor=False)
@@ -22,3 +20,6 @@ gradient_lab.sliders(lab, seen)
 gradient_lab.numbers(lab, seen)
 gradient_lab.views(lab, seen)
 gradient_lab.share(lab)
+# Last, though it stands first: the pictures do not wait for it.
+gradient_lab.sidebar(lab)
+gradient_lab.write_address(lab)
