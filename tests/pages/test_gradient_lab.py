@@ -2,9 +2,12 @@
 
 import re
 
+import numpy as np
 import pytest
 
+from rnnviz.analysis import step_shares
 from rnnviz.analysis.lab import lane_decay
+from rnnviz.tracing import trace
 from rnnviz.ui.lab_state import QUESTIONS, VIEWS, Lab, fitting
 
 PAGE = "gradient_lab"
@@ -46,7 +49,7 @@ def test_it_answers_before_anybody_does_anything(lab):
     assert not seen.at.warning
     fastest = min(lane_decay(lane, 32, 100, 0.3, 0).per_step for lane in state(seen).lanes)
     assert f"× {fastest:.3g} with each step back" in seen.words
-    assert set(seen.pictures) == {"lab_decay_picture", "lab_plane_picture", "lab_fan_picture"}
+    assert set(seen.pictures) == {"lab_decay_picture", "lab_plane_picture", "lab_fan_0"}
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -151,6 +154,33 @@ def test_a_run_of_the_playground_at_any_kept_step(visit):
     move(seen, "at", 0)
     assert "a run: GRU, step 0" in seen.at.dataframe[0].value["line"].tolist()
     assert run.checkpoint_at(0).step == 0
+
+
+def test_a_trained_run_is_offered_and_looked_at_beside_the_chosen_line(visit):
+    seen = visit(cell="gru", task="adding", length=12, hidden_size=4, batch_size=8)
+    seen.press("Step")
+    seen.until(lambda now: now.status == "paused")
+    run = seen.run
+    seen.at.query_params.clear()
+    seen.at.switch_page(f"pages/{PAGE}.py").run()
+    seen.check()
+    assert "lab_fan_1" not in seen.pictures
+    move(seen, "run", run.id)
+    assert state(seen).at == 1, "the newest weights"
+    for view, key in (("directions", "lab_fan_1"), ("pays", "lab_shares_1"), ("half-life", "lab_half_life_1")):
+        move(seen, "view", view)
+        assert key in seen.pictures
+        assert "learning to add two marked numbers" in seen.words
+    move(seen, "view", "pays")
+    shares = {}
+    for step in (1, 0):
+        move(seen, "at", step)
+        shares[step] = step_shares(trace(run.checkpoint_at(step))).shares
+        last = 100 * shares[step][-10:].sum()
+        assert f"The last 10 of 12 steps carry {last:.3g} % of the full gradient of the recurrent weights" in seen.words
+    assert not np.allclose(shares[0], shares[1])
+    move(seen, "window", 5)
+    assert "Truncation leaves" in seen.words
 
 
 def test_coming_back_by_the_navigation_finds_everything_as_it_was_left(visit):
