@@ -43,10 +43,11 @@ class Visit:
 
     @property
     def words(self) -> str:
-        """All Markdown-like text of the main part, as it is handed to the browser."""
+        """All Markdown-like text of the main part, as it is handed to the browser, then what stands around its pictures."""
         main = self.at.main
         found = [*main.title, *main.caption, *main.markdown, *main.warning, *main.error, *main.info]
-        return "\n".join(element.value for element in found)
+        drawn = [card[name] for card in self.pictures.values() for name in ("question", "look_for")]
+        return "\n".join([element.value for element in found] + drawn)
 
     @property
     def buttons(self) -> dict[str, bool]:
