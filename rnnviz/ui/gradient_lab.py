@@ -165,9 +165,10 @@ def trained(lab: Lab) -> None:
                 )  # fmt: skip
         else:
             st.page_link(
-                "pages/playground.py", label="What does training change? Train the chosen line in the Playground",
+                "pages/playground.py", label="Train the chosen line in the Playground",
                 icon=":material/school:", query_params=_as_experiment(lab),
-                help="Opens it on the adding task. Press Train, come back by the list of pages, and choose it here.",
+                help="What does training change? Opens it on the adding task: press Train, come back by the list of pages, "
+                "and choose it here.",
             )  # fmt: skip
 
 

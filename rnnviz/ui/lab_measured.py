@@ -34,7 +34,8 @@ class Subject:
         decay: how a change of its state fares.
         cell: of `CELLS`.
         place: which colour and line style.
-        reads: on what its gradient is measured, in words.
+        reads: what it reads where nothing is learned, in words.
+        learns: on what the gradient of its weights is measured, in words.
         payment: for a truncation window, who pays for a step of its training.
     """
 
@@ -43,6 +44,7 @@ class Subject:
     cell: Cell
     place: int
     reads: str
+    learns: str
     payment: Callable[[int], Payment]
 
 
@@ -76,7 +78,8 @@ class Measured:
         lab, lane = self.lab, fitting(self.lab.lane)
         T = min(lab.T, PAID_STEPS)
         chosen = Subject(
-            self.edited_name, self.edited, CELLS[lane.cell], lab.edit - 1, f"untrained, adding task, T = {T}",
+            self.edited_name, self.edited, CELLS[lane.cell], lab.edit - 1, "reading noise",
+            f"untrained, adding task, T = {T}",
             lambda window: lane_payment(lane, lab.hidden, T, lab.seed, window),
         )  # fmt: skip
         return [chosen] if self.trained is None else [chosen, self.trained]
@@ -95,7 +98,8 @@ class Measured:
             return
         self.trained = Subject(
             f"a run: {CELLS[experiment.cell].title}, step {step}", found, CELLS[experiment.cell], len(self.lanes),
-            f"learning to {TASKS[experiment.task].verb}", lambda window: _run_payment(key, window),
+            "reading the examples of its task", f"learning to {TASKS[experiment.task].verb}",
+            lambda window: _run_payment(key, window),
         )  # fmt: skip
 
 

@@ -47,7 +47,8 @@ def views(lab: Lab, seen: Measured) -> None:
     subjects = seen.subjects()
     for k, (subject, column) in enumerate(zip(subjects, st.columns(len(subjects), gap="medium"), strict=True)):
         with column:
-            st.markdown(f"**{literal(subject.name)}**, {literal(subject.reads)}")
+            said = subject.learns if lab.view == "pays" else subject.reads
+            st.markdown(f"**{literal(subject.name)}**, {literal(said)}")
             if lab.view == "directions":
                 _directions(subject, k)
             elif lab.view == "pays":

@@ -33,7 +33,8 @@ PRESETS: dict[str, Experiment] = {
 }
 UNIT_PICTURE = "space_unit_picture"
 UNIT_STYLE = f"""@media (max-width: 640px) {{{{
-  .st-key-{UNIT_PICTURE} {{{{ overflow-x: auto; }}}} .st-key-{UNIT_PICTURE} .rnnviz {{{{ min-width: {{width}}px; }}}} }}}}"""
+  .st-key-{UNIT_PICTURE} {{{{ overflow-x: auto; }}}} .st-key-{UNIT_PICTURE} .rnnviz {{{{ min-width: {{width}}px; }}}}
+  .st-key-{UNIT_PICTURE} .rnnviz :is(h4, p) {{{{ position: sticky; left: 0; width: calc(100vw - 2rem); }}}} }}}}"""
 NARROWEST = 13  # pixels of a letter
 CLOSER = ("One unit", "Lyapunov exponents")
 
