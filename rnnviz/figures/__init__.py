@@ -21,6 +21,7 @@ from rnnviz.figures.loss import Exam, loss_curve
 from rnnviz.figures.lyapunov import lyapunov_over_training
 from rnnviz.figures.marks import mark_phases, mark_step, mark_windows
 from rnnviz.figures.predictions import prediction_classes, prediction_values
+from rnnviz.figures.saturation import gate_saturation
 from rnnviz.figures.sequences import (
     attention_map,
     prediction_future,
@@ -71,6 +72,7 @@ FIGURES: dict[str, Callable[..., go.Figure]] = {
         error_surface,
         clipped_norms,
         unit_half_lives,
+        gate_saturation,
         cell_diagram,
         influence_plot,
     )
@@ -93,6 +95,7 @@ __all__ = [
     "decay_curves",
     "eigenvalue_plane",
     "error_surface",
+    "gate_saturation",
     "gradient_norm_plot",
     "gradient_training_heatmap",
     "influence_plot",
