@@ -16,7 +16,7 @@ from rnnviz.figures import Curve
 from rnnviz.runs import LiveRun
 from rnnviz.tasks import TASKS
 from rnnviz.ui.lab_measured import Measured, live_run
-from rnnviz.ui.lab_session import DROP, at_most, become, control, digits, span, ten
+from rnnviz.ui.lab_session import DROP, at_most, become, control, digits, sliding, span, ten
 from rnnviz.ui.lab_state import QUESTIONS, Lab, fitting
 from rnnviz.ui.plain import literal
 from rnnviz.ui.playground import theme
@@ -101,8 +101,8 @@ def sliders(lab: Lab, seen: Measured) -> None:
         if len(seen.edited.rho) and lane.initialisation != "zeros":
             options = sorted({*RADII, *([] if lane.rho is None else [lane.rho])})
             drawn = span(seen.edited.rho) if lane.rho is None else ""
-            control(
-                st.select_slider, "rho", DROP if lane.rho is None else lane.rho,
+            sliding(
+                "rho", DROP if lane.rho is None else lane.rho,
                 "How strongly does it feed itself?", [DROP, *options], lane=True,
                 format_func=lambda value: (f"ρ as drawn {drawn}").strip() if value == DROP else f"ρ = {value:g}",
                 help="ρ, the spectral radius: the largest absolute eigenvalue of each recurrent matrix, to which it is "
@@ -119,8 +119,8 @@ def sliders(lab: Lab, seen: Measured) -> None:
                 if cell.keepers.get("update") == 1
                 else "How much does it want to overwrite?",
             }
-            control(
-                st.select_slider, "bias", lane.bias, words.get(field, field), sorted({*BIASES, lane.bias}), lane=True,
+            sliding(
+                "bias", lane.bias, words.get(field, field), sorted({*BIASES, lane.bias}), lane=True,
                 format_func=lambda value: f"{field.replace('_', ' ')} {value:g}", help=SETTINGS[field].help,
             )  # fmt: skip
         elif "activation" in cell.options:
@@ -130,15 +130,15 @@ def sliders(lab: Lab, seen: Measured) -> None:
         else:
             st.caption("No bias to set here.")
     with columns[2]:
-        control(
-            st.select_slider, "input", lab.input, "How loud is the input? (all lines)", sorted({*LOUDNESS, lab.input}),
+        sliding(
+            "input", lab.input, "How loud is the input? (all lines)", sorted({*LOUDNESS, lab.input}),
             lane=False, format_func=lambda value: f"N(0, {value:g}²)",
             help="The input is normal noise with this standard deviation. Loud input pushes units to where the activation "
             "is flat, and a flat slope shrinks what passes through.",
         )  # fmt: skip
     with columns[3]:
-        control(
-            st.select_slider, "T", lab.T, "How far back? (all lines)", sorted({*LENGTHS, lab.T}), lane=False,
+        sliding(
+            "T", lab.T, "How far back? (all lines)", sorted({*LENGTHS, lab.T}), lane=False,
             format_func=lambda value: f"T = {value:g} steps", help=SETTINGS["length"].help,
         )  # fmt: skip
 

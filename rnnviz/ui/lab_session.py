@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +10,12 @@ import numpy as np
 import streamlit as st
 
 from rnnviz.analysis.lab import Decay
+from rnnviz.ui import look
 from rnnviz.ui.lab_state import Lab
 from rnnviz.ui.plain import literal
+from rnnviz.ui.playground import theme
 from rnnviz.ui.server import registry
+from rnnviz.ui.stage import slider
 
 DROP = "as drawn"
 
@@ -48,8 +51,8 @@ def become(lab: Lab) -> None:
     st.session_state.lab, st.session_state.lab_notices = lab, []
 
 
-def _set(name: str, of_lane: bool) -> None:
-    value = st.session_state[f"lab_{name}"]
+def put(name: str, value: Any, of_lane: bool) -> None:
+    """Give the lab, or its chosen line, another value."""
     lab: Lab = st.session_state.lab
     if of_lane:
         become(lab.with_lane(**{name: None if value == DROP else value}))
@@ -62,7 +65,31 @@ def _set(name: str, of_lane: bool) -> None:
 def control(make: Callable[..., Any], name: str, value: Any, label: str, *args: Any, lane: bool, **more: Any) -> None:
     """A widget that only shows what the lab is: its key is set before it is drawn, its change changes the lab."""
     st.session_state[f"lab_{name}"] = value
-    make(label, *args, key=f"lab_{name}", on_change=_set, args=(name, lane), **more)
+    options = args[0] if args and isinstance(args[0], Sequence | range) else None
+    make(label, *args, key=f"lab_{name}", on_change=_set, args=(name, lane, options), **more)
+
+
+def _set(name: str, of_lane: bool, options: Sequence[Any] | None) -> None:
+    value = st.session_state[f"lab_{name}"]
+    if options is None or value in options:  # else an echo of options that are no longer there
+        put(name, value, of_lane)
+
+
+def sliding(
+    name: str,
+    value: Any,
+    label: str,
+    options: Sequence[Any],
+    *,
+    lane: bool,
+    format_func: Callable[[Any], str],
+    help: str,
+) -> None:
+    """A slider whose answers come while it is being moved."""
+    slider(
+        label, [format_func(option) for option in options], options.index(value), help=help,
+        theme=look.variables(theme()), key=f"lab_{name}", on_slide=lambda index: put(name, options[index], lane),
+    )  # fmt: skip
 
 
 def digits(value: float) -> str:

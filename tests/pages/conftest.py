@@ -74,6 +74,12 @@ class Visit:
         return {card["key"]: card for board in boards for part in board["sections"] for card in part["cards"]}
 
     @property
+    def sliders(self) -> dict[str, dict[str, Any]]:
+        """Every slider that speaks while it moves: its key -> its label, texts and where it stands."""
+        told = {one.key: json.loads(one.proto.json) for one in self.at.get("bidi_component") if one.proto.json}
+        return {key: one for key, one in told.items() if "turn" in one}
+
+    @property
     def note(self) -> str:
         """What this run's network is said to start with."""
         return "".join(self.stage["note"]["parts"])
