@@ -31,23 +31,18 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 
 def main() -> None:
     """Measure and print."""
-    chromium = os.environ.get("RNNVIZ_CHROMIUM") or next(
-        filter(None, map(shutil.which, ("chromium", "google-chrome"))), None
-    )
-    if chromium is None:
-        print("\nThe page: no Chromium found, nothing measured.")
-        return
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+    with browser_here("The page") as browser:
+        if browser is None:
+            return
         print(f"\nThe page (Chromium on the same machine, medians of {ROUNDS} interleaved rounds)")
         ours, empty = [], []
         for _ in range(ROUNDS):
             empty.append(_time_to_empty(browser))
             ours.append(_time_to_playground(browser))
         print(f"- start to a drawn, usable Playground: {median(ours) / median(empty):.2f} × an empty page with torch")
-        with _server([sys.executable, "scripts/serve.py"], ROOT) as url:
+        with server([sys.executable, "scripts/serve.py"], ROOT) as url:
             page = browser.new_page(viewport={"width": 1440, "height": 900})
-            _open(page, url)
+            open_page(page, url)
             first = median(_first_change(page, url) for _ in range(5))
             print(f"- click on Train to the first changed picture: {1e3 * first:.0f} ms")
             for cell in ("rnn", "lstm", "gru"):
@@ -61,11 +56,27 @@ def main() -> None:
                 f"- another widget's response while training: median {1e3 * median(waits):.0f} ms, "
                 f"p95 {1e3 * quantiles(waits, n=20)[-1]:.0f} ms over {len(waits)}"
             )
+
+
+@contextmanager
+def browser_here(what: str) -> Iterator[Browser | None]:
+    """A browser to measure `what` in; None, and a word about it, where there is none."""
+    chromium = os.environ.get("RNNVIZ_CHROMIUM") or next(
+        filter(None, map(shutil.which, ("chromium", "google-chrome"))), None
+    )
+    if chromium is None:
+        print(f"\n{what}: no Chromium found, nothing measured.")
+        yield None
+        return
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
         browser.close()
 
 
 @contextmanager
-def _server(command: list[str], folder: Path) -> Iterator[str]:
+def server(command: list[str], folder: Path) -> Iterator[str]:
+    """A server of its own on a free port, stopped at the end; gives its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -80,7 +91,8 @@ def _server(command: list[str], folder: Path) -> Iterator[str]:
         process.wait(20)
 
 
-def _open(page: Page, url: str) -> None:
+def open_page(page: Page, url: str) -> None:
+    """Go there as soon as somebody listens."""
     deadline = time.perf_counter() + 60
     while time.perf_counter() < deadline:
         try:
@@ -95,8 +107,8 @@ def _time_to_empty(browser: Browser) -> float:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "app.py").write_text(EMPTY_PAGE)
         page, began = browser.new_page(), time.perf_counter()
-        with _server([sys.executable, "-m", "streamlit", "run", "app.py"], Path(folder)) as url:
-            _open(page, url)
+        with server([sys.executable, "-m", "streamlit", "run", "app.py"], Path(folder)) as url:
+            open_page(page, url)
             page.wait_for_selector(".js-plotly-plot .main-svg", timeout=60_000)
             took = time.perf_counter() - began
             page.close()
@@ -105,8 +117,8 @@ def _time_to_empty(browser: Browser) -> float:
 
 def _time_to_playground(browser: Browser) -> float:
     page, began = browser.new_page(), time.perf_counter()
-    with _server([sys.executable, "scripts/serve.py"], ROOT) as url:
-        _open(page, f"{url}/playground")
+    with server([sys.executable, "scripts/serve.py"], ROOT) as url:
+        open_page(page, f"{url}/playground")
         page.wait_for_function(READY, timeout=60_000)
         took = time.perf_counter() - began
         page.close()

@@ -609,7 +609,8 @@ class Experiment(BaseModel):
         States, gates, their gradients and factors, float32; a cell without a fast pass keeps autograd's graph as well.
         """
         cell = CELLS[self.cell]
-        arrays = 4 + 3.5 * len(cell.blocks) if cell.fast else 10 + 8 * len(cell.blocks) + 4 * len(cell.states)
+        blocks, states = len(cell.blocks), len(cell.states)
+        arrays = 2 + 3.5 * blocks + 2 * states if cell.fast else 10 + 8 * blocks + 4 * states
         if TASKS[self.task].answers == "sequence":
             arrays *= 2
         if self.residual or self.layer_norm or self.dropout or self.readout == "attention":

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from rnnviz.cells import CELLS, Start
+from rnnviz.cells.base import columns
 from rnnviz.errors import RnnvizError
 from rnnviz.experiment import PROBE_SIZE, Experiment
-from rnnviz.recurrence import Layer, columns
+from rnnviz.recurrence import Layer
 from rnnviz.scoring import Score, score, score_and_pull
 from rnnviz.tasks import TASKS, Batch, Setup
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from rnnviz.cells import Cell, Gradients, Tape, Weights
-from rnnviz.cells.base import spread
+from rnnviz.cells.base import product, spread
 from rnnviz.loops import Array, loop
 
 
@@ -71,16 +71,12 @@ class Layer:
             return self._backward_by_steps(direct)
         H = direct.shape[1]
         self.gradients = self.fast.backward(self.tape, self._joined, self.activation, direct, self.window)
-        assert self.gradients.rows is not None
-        rows = self.gradients.rows.flatten(1)  # (R, T*B)
-        # numpy's matrix library is the faster one at a product this long. It would warn of a run that diverges; `advance`
-        # says so in a sentence.
-        with np.errstate(over="ignore", invalid="ignore"):
-            whole = torch.from_numpy(rows.numpy() @ columns(self._z[:-1]).numpy().T)
-        pieces = self.fast.split(whole, H)
+        rows, whole = self.gradients.rows, self.gradients.weights
+        assert rows is not None
+        pieces = self.fast.split(product(rows, self._z[:-1]) if whole is None else whole, H)
         to_x = None
         if wants_x:
-            below = self._joined[:, H:-1].T @ rows  # (I, T*B)
+            below = self._joined[:, H:-1].T @ rows.flatten(1)  # (I, T*B)
             to_x = below.unflatten(1, (-1, direct.shape[2])).transpose(0, 1)
         return to_x, [pieces[name] for name in self._names]
 
@@ -185,11 +181,6 @@ def _states_and_inputs(x: Tensor, hidden_size: int) -> Tensor:
     z[:-1, hidden_size:-1] = x
     z[:, -1] = 1
     return z
-
-
-def columns(a: Tensor) -> Tensor:
-    """(T, N, B) -> (N, T*B), so that a sum over time and batch becomes one matrix product."""
-    return a.transpose(0, 1).reshape(a.shape[1], -1)
 
 
 def _feature_major(steps: Sequence[Tensor]) -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,13 +21,16 @@ from rnnviz.cells import CELLS
 from rnnviz.errors import RnnvizError
 from rnnviz.experiment import SETTINGS, Experiment
 from rnnviz.model import NOISE_STREAM, initial_parameters, layout, run_pass, stream, training_batch
-from rnnviz.tasks import TASKS
+from rnnviz.tasks import TASKS, Batch
 from rnnviz.tracing import Frame, frame
 
 if TYPE_CHECKING:
     from rnnviz.torch_twin import TorchTwin
 
 MOMENTUM, ADAM_BETAS, RMSPROP_ALPHA, EPSILON = 0.9, (0.9, 0.999), 0.99, 1e-8  # PyTorch's defaults
+
+# Batches are drawn a few at a time: drawing one between two passes costs them their caches, 6 to 8 % of a small step.
+DRAWN_AHEAD, DRAWN_BYTES = 8, 2**20
 
 OPTIMIZER_STATE = {
     "sgd": (),
@@ -154,98 +158,183 @@ def advance(
     Raises:
         RnnvizError: if neither a number of steps nor a time is given, or one is not positive.
     """
+    return advance_together(
+        [checkpoint],
+        steps,
+        seconds=seconds,
+        record_every=record_every,
+        record_last=record_last,
+        record_norms=record_norms,
+    )[0]
+
+
+def advance_together(
+    checkpoints: Sequence[Checkpoint],
+    steps: int | None = None,
+    *,
+    seconds: float | None = None,
+    record_every: int | None = None,
+    record_last: bool = True,
+    record_norms: bool = False,
+) -> list[Slice]:
+    """Train several seeds of one experiment onward, step by step side by side.
+
+    The optimizer's work, which costs by the call rather than by the number, is done for all at once. The bits are those of
+    `advance` on each alone. Where a seed diverges, the slice ends for all: take it out, and go on with the others.
+
+    Args:
+        checkpoints: K of them, of one experiment but for the seed, at one training step.
+        steps, seconds, record_every, record_last, record_norms: as for `advance`; the time is that of all together.
+
+    Returns:
+        K slices of equal length.
+
+    Raises:
+        RnnvizError: as `advance`, and if the checkpoints differ in more than the seed.
+    """
     if steps is None and seconds is None:
         raise RnnvizError("`advance` needs `steps` or `seconds`. Got neither.")
     for name, value in (("steps", steps), ("seconds", seconds), ("record_every", record_every)):
         if value is not None and not value > 0:
             raise RnnvizError(f"`{name}` must be more than 0. Got {value}.")
+    kinds = {(c.experiment.model_copy(update={"seed": 0}), c.step) for c in checkpoints}
+    if len(kinds) != 1:
+        raise RnnvizError(f"`checkpoints` must be one experiment's, at one step, seeds apart. Got {len(kinds)} kinds.")
     with one_thread(), flushed_denormals():
-        return _advance(checkpoint, steps, seconds, record_every, record_last, record_norms)
+        return _advance(checkpoints, steps, seconds, record_every, record_last, record_norms)
 
 
 def _advance(
-    checkpoint: Checkpoint,
+    checkpoints: Sequence[Checkpoint],
     steps: int | None,
     seconds: float | None,
     record_every: int | None,
     record_last: bool,
     record_norms: bool,
-) -> Slice:
+) -> list[Slice]:
     began = time.perf_counter()
-    experiment, step = checkpoint.experiment, checkpoint.step
-    parameters = torch.tensor(checkpoint.parameters)
-    state = {name: torch.tensor(array) for name, array in checkpoint.optimizer_state.items()}
-    rows: list[tuple[float, float, float]] = []
-    accuracies: list[float] = []
-    state_grad_norms: list[dict[str, np.ndarray]] = []
-    frames: list[Frame] = []
-    diverged = None
+    seeds = [c.experiment for c in checkpoints]
+    experiment, step, K = seeds[0], checkpoints[0].step, len(seeds)
+    parameters = torch.from_numpy(np.stack([c.parameters for c in checkpoints]))  # (K, P)
+    state = {
+        name: torch.from_numpy(np.stack([c.optimizer_state[name] for c in checkpoints]))
+        for name in checkpoints[0].optimizer_state
+    }
+    gradient = torch.empty_like(parameters)
+    rows: list[tuple[list[float], list[float], list[float]]] = []
+    accuracies: list[list[float]] = []
+    state_grad_norms: list[list[dict[str, np.ndarray]]] = []
+    frames: list[list[Frame]] = [[] for _ in seeds]
+    diverged: dict[int, str] = {}
+    drawn: list[list[Batch]] = []
+    ahead = max(1, min(DRAWN_AHEAD // K, DRAWN_BYTES // (K * _batch_bytes(experiment))))
 
-    def here() -> Checkpoint:
-        arrays = {name: value.numpy().copy() for name, value in state.items()}
-        return _checkpoint(experiment, step, parameters.numpy().copy(), arrays)
+    def here(k: int) -> Checkpoint:
+        arrays = {name: value[k].numpy().copy() for name, value in state.items()}
+        return _checkpoint(seeds[k], step, parameters[k].numpy().copy(), arrays)
 
     # A decoder is told the right symbols or not by chance; without dropout or a decoder nothing is left to chance.
     noisy = bool(experiment.dropout) or TASKS[experiment.task].answers == "sequence"
     while steps is None or len(rows) < steps:
-        noise = stream(experiment, NOISE_STREAM, step) if noisy else None
-        done = run_pass(experiment, parameters, training_batch(experiment, step), noise=noise)
-        gradient = done.parameter_gradient
-        loss, norm = float(done.losses.mean()), float(torch.linalg.vector_norm(gradient))
-        if diverged := _not_a_number(step + 1, loss, norm, rows):
+        losses: list[float] = []
+        right: list[float] = []
+        sample_norms: list[dict[str, np.ndarray]] = []
+        if not drawn:
+            drawn = [[training_batch(seed, step + k) for seed in seeds] for k in range(ahead)]
+        batches = drawn.pop(0)
+        for k, seed in enumerate(seeds):
+            # One network after the other: what a pass leaves behind stays in the processor's cache until it is used up.
+            noise = stream(seed, NOISE_STREAM, step) if noisy else None
+            done = run_pass(seed, parameters[k], batches[k], noise=noise)
+            gradient[k] = done.parameter_gradient
+            losses.append(float(done.losses.mean()))
+            if done.right is not None:
+                right.append(float(done.right.mean()))
+            if record_norms:
+                sample_norms.append(done.top.sample_norms())
+            del done  # the next pass shall find its memory free
+        norms = _norms(gradient)
+        for k in range(K):
+            earlier = (rows[-1][0][k], rows[-1][1][k]) if rows else ()
+            if sentence := _not_a_number(step + 1, losses[k], norms[k], earlier):
+                diverged[k] = sentence
+        if diverged:
             break
-        clipped = norm
-        if experiment.clip_value:
-            gradient.clamp_(-experiment.clip_value, experiment.clip_value)
-            clipped = float(torch.linalg.vector_norm(gradient))
-        if 0 < experiment.clip_norm < clipped:
-            gradient.mul_(experiment.clip_norm / clipped)
-            clipped = experiment.clip_norm
+        clipped = _clip(experiment, gradient, norms)
         before = parameters.clone(), {name: value.clone() for name, value in state.items()}
         _update(experiment, step + 1, parameters, gradient, state)
         # The square of a large gradient overflows before the weights do, and would stop them for good without a word.
-        kept = (parameters, *state.values()) if norm > 1e18 else (parameters,)
+        kept = (parameters, *state.values()) if max(norms) > 1e18 else (parameters,)
         if not all(torch.isfinite(vector.abs().max()) for vector in kept):
+            for k in range(K):
+                if not all(torch.isfinite(vector[k]).all() for vector in kept):
+                    diverged[k] = (
+                        f"Step {step + 1}: the update carried a weight or the optimizer's memory of it beyond the range of "
+                        f"float32 (gradient norm {norms[k]:.3g}, learning rate {learning_rate_at(experiment, step):.3g})."
+                    )
             parameters, state = before
-            diverged = (
-                f"Step {step + 1}: the update carried a weight or the optimizer's memory of it beyond the range of float32 "
-                f"(gradient norm {norm:.3g}, learning rate {learning_rate_at(experiment, step):.3g})."
-            )
             break
         step += 1
-        rows.append((loss, norm, clipped))
-        if done.right is not None:
-            accuracies.append(float(done.right.mean()))
-        if record_norms:
-            state_grad_norms.append(done.top.sample_norms())
-        del done, gradient  # the next pass shall find their memory free
+        rows.append((losses, norms, clipped))
+        if right:
+            accuracies.append(right)
+        if sample_norms:
+            state_grad_norms.append(sample_norms)
         late = seconds is not None and time.perf_counter() - began >= seconds
         if record_every and step % record_every == 0 and not (record_last and (late or len(rows) == steps)):
-            frames.append(frame(here()))
+            for k in range(K):
+                frames[k].append(frame(here(k)))
         if late:
             break
-    end = here()
-    if record_last and (rows or not diverged):
-        frames.append(frame(end))
-    losses, norms, clipped_norms = np.array(rows, np.float32).reshape(-1, 3).T
-    return Slice(
-        checkpoint=end,
-        losses=losses,
-        grad_norms=norms,
-        clipped_norms=clipped_norms,
-        accuracies=np.array(accuracies, np.float32),
-        state_grad_norms=state_grad_norms,
-        frames=frames,
-        diverged=diverged,
-        seconds=time.perf_counter() - began,
-    )
+    ends = [here(k) for k in range(K)]
+    for k, end in enumerate(ends):
+        if record_last and (rows or k not in diverged):
+            frames[k].append(frame(end))
+    numbers = np.array(rows, np.float32).reshape(-1, 3, K)  # (S, 3, K)
+    took = time.perf_counter() - began
+    return [
+        Slice(
+            checkpoint=ends[k],
+            losses=numbers[:, 0, k].copy(),
+            grad_norms=numbers[:, 1, k].copy(),
+            clipped_norms=numbers[:, 2, k].copy(),
+            accuracies=np.array([values[k] for values in accuracies], np.float32),
+            state_grad_norms=[values[k] for values in state_grad_norms],
+            frames=frames[k],
+            diverged=diverged.get(k),
+            seconds=took,
+        )
+        for k in range(K)
+    ]
 
 
-def _not_a_number(step: int, loss: float, norm: float, rows: list[tuple[float, float, float]]) -> str | None:
+def _batch_bytes(experiment: Experiment) -> int:
+    return 4 * experiment.length * experiment.batch_size * len(TASKS[experiment.task].input_names)
+
+
+def _norms(gradient: Tensor) -> list[float]:
+    """(K, P) -> the 2-norm of each row, summed as if it were alone."""
+    return [float(torch.linalg.vector_norm(row)) for row in gradient]
+
+
+def _clip(experiment: Experiment, gradient: Tensor, norms: list[float]) -> list[float]:
+    """Clip each row of (K, P) in place, first by value, then by norm, and return the norms it then has."""
+    if experiment.clip_value:
+        gradient.clamp_(-experiment.clip_value, experiment.clip_value)
+        norms = _norms(gradient)
+    if not experiment.clip_norm:
+        return norms
+    for k, norm in enumerate(norms):
+        if norm > experiment.clip_norm:
+            gradient[k].mul_(experiment.clip_norm / norm)
+    return [min(norm, experiment.clip_norm) for norm in norms]
+
+
+def _not_a_number(step: int, loss: float, norm: float, before: tuple[float, ...]) -> str | None:
     if np.isfinite(loss) and np.isfinite(norm):
         return None
     what = f"the loss became {loss:.3g} and the gradient norm {norm:.3g}"
-    last = f"; one step earlier the loss was {rows[-1][0]:.3g} and the gradient norm {rows[-1][1]:.3g}" if rows else ""
+    last = "; one step earlier the loss was {:.3g} and the gradient norm {:.3g}".format(*before) if before else ""
     return f"Step {step}: {what}{last}."
 
 

@@ -43,7 +43,7 @@ ARROWS: dict[str, tuple[str, str]] = {
     "__main__": ("training", ""),
     "analysis": (CORE, "numpy torch"),
     "figures": ("", "numpy plotly"),
-    "runs": ("errors tasks experiment tracing training", "numpy torch loky"),
+    "runs": ("errors cells tasks experiment tracing training analysis", "numpy torch loky"),
     "lessons": ("errors experiment", ""),
     "scratch": ("errors arithmetic cells tasks experiment model", "numpy torch"),
     "ui": (f"rnnviz {CORE} analysis figures runs lessons scratch", "numpy torch pydantic plotly loky streamlit"),

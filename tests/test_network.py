@@ -247,7 +247,7 @@ def test_dropout_leaves_the_expectation_alone() -> None:
     assert error.max() < 5
 
 
-@pytest.mark.parametrize("cell", ["gru", "mgu"])  # with and without a fast pass of its own
+@pytest.mark.parametrize("cell", ["gru", "mgu"])  # whose pass leaves rows, or whole weight gradients
 @pytest.mark.parametrize("task", ["forecast", SEQUENCE])
 def test_the_gradient_is_that_of_the_dropped_network(cell: str, task: str) -> None:
     experiment = Experiment(cell=cell, layers=3, hidden_size=3, dropout=0.4, task=task, residual=True, layer_norm=True)

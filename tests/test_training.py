@@ -143,7 +143,7 @@ RICH: dict[str, dict[str, Any]] = {
     "labels": {"task": "speech_ctc", "length": 24, "gap": 2},
     "masks": {"task": "anbn", "bidirectional": True, "layers": 2, "residual": True, "layer_norm": True},
     "attention": {"task": "latch", "readout": "attention", "bptt_window": 3, "clip_value": 0.01},
-    "no fast pass": {"cell": "lru", "bptt_window": 3},
+    "finished weight gradient": {"cell": "lru", "bptt_window": 3},
 }
 
 

@@ -30,7 +30,7 @@ Each result has its figure in `rnnviz.figures`; `tests/figures/test_analysis_fig
     time_scale            unit_half_lives
     tracking              unit_over_sequence
 
-`inside` draws nothing: it says which steps are not padding.
+Two draw nothing: `inside` says which steps are not padding, `success_interval` is a pair of numbers.
 """
 
 from rnnviz.analysis.anatomy import Anatomy, dissect
@@ -46,6 +46,7 @@ from rnnviz.analysis.lyapunov import lyapunov_exponents
 from rnnviz.analysis.products import Products, jacobian_products, log10_norms, singular_values
 from rnnviz.analysis.projection import Projection, project
 from rnnviz.analysis.spectra import spectral_norm, spectral_radius
+from rnnviz.analysis.success import success_interval
 from rnnviz.analysis.surgery import operate
 from rnnviz.analysis.tracking import tracking
 
@@ -82,6 +83,7 @@ __all__ = [
     "spectral_radius",
     "step_gradients",
     "step_shares",
+    "success_interval",
     "time_scale",
     "tracking",
 ]

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnviz.analysis.layers import chosen_layer, layer_inputs, states_before
+from rnnviz.analysis.layers import chosen_layer, decoder_inputs, layer_inputs, states_before
 from rnnviz.arithmetic import one_thread
 from rnnviz.cells import ACTIVATIONS, CELLS, Cell
 from rnnviz.errors import RnnvizError
@@ -106,38 +106,46 @@ class Anatomy(NamedTuple):
 
 
 @one_thread()
-def dissect(trace: Trace, t: int, example: int = 0, layer: int = -1) -> Anatomy:
+def dissect(
+    trace: Trace, t: int, example: int = 0, layer: int = -1, *, reverse: bool = False, decoder: bool = False
+) -> Anatomy:
     """Take one step apart.
 
     Args:
         trace: of any network.
         t: the 0-based step.
         example: which of the batch.
-        layer: from the bottom, or negative from the top; the one that reads forwards.
+        layer: from the bottom, or negative from the top.
+        reverse: of a bidirectional network, the half that reads from the end: its past is step t + 1.
+        decoder: of a task that answers with a sequence, a layer of the decoder; t is a step of the answer.
 
     Raises:
         RnnvizError: if there is no such step, example or layer.
     """
-    T, B, _ = trace.inputs.shape
+    experiment, (place, told) = trace.experiment, chosen_layer(trace, layer, reverse, decoder)
+    T, B, _ = told.states["h"].shape
     for name, index, size in (("t", t, T), ("example", example, B)):
         if not 0 <= index < size:
             raise RnnvizError(f"`{name}` must be from 0 to {size - 1}. Got {index}.")
-    experiment, (place, told) = trace.experiment, chosen_layer(trace, layer)
+    end = T if decoder or trace.lengths is None else int(trace.lengths[example])
+    done = end - 1 - t if reverse else t  # steps this layer has taken before this one
+    inputs = decoder_inputs(trace, place) if decoder else layer_inputs(trace, place)
     cell = CELLS[experiment.cell]
-    weights = layer_weights(views(experiment, torch.tensor(trace.parameters).double()), f"{place}")
+    own = f"decoder_{place}" if decoder else f"{place}_reverse" if reverse else f"{place}"
+    weights = layer_weights(views(experiment, torch.tensor(trace.parameters).double()), own)
     lines = {f"definition {k + 1}": latex for k, latex in enumerate(cell.definitions)} | dict(cell.equations)
     read = {name: _Reader(latex, experiment.activation).equation() for name, latex in lines.items()}
 
     known = _constants(cell, weights, {name: symbol for name, (symbol, _) in read.items()})
     found: dict[str, Node] = {}
     at: dict[str, str] = {}  # plain symbol -> node name
-    x = torch.from_numpy(layer_inputs(trace, place)[t, example]).requires_grad_()
+    x = torch.from_numpy(inputs[t, example].copy()).requires_grad_()
     known["x_t"], at["x_t"] = x, "x"
     starts = {symbol.removesuffix("_0"): term for symbol, term in read.values() if symbol.endswith("_0")}
     for name in cell.carried:
         symbol = _plain(cell.symbols[name])
-        before = torch.from_numpy(states_before(trace, told.states[name])[t, example].copy())
-        if t == 0 and symbol in starts:
+        before = torch.from_numpy(states_before(trace, told.states[name], reverse)[t, example].copy())
+        if done == 0 and symbol in starts:
             before = before + _Run(known, experiment.activation).value(starts[symbol])
         known[f"{symbol}_t-1"], at[f"{symbol}_t-1"] = before.requires_grad_(), f"past {name}"
 
@@ -177,17 +185,32 @@ def dissect(trace: Trace, t: int, example: int = 0, layer: int = -1) -> Anatomy:
             rule = drawn.line(read[name][1])
             wires += drawn.wires
             operations[name] = drawn.nodes
-        written = re.sub(r"_t-1$", "_{t-1}", symbol)
+        written = re.sub(r"_t-1$", "_{t+1}" if reverse else "_{t-1}", symbol)
         found[name] = Node(name, written, kind, rule, values, grad)
+    if experiment.bptt_window and done and done % experiment.bptt_window == 0:  # truncated: nothing goes back from here
+        none = {name: np.zeros(H) for name in found if name.startswith("past ")}
+        found |= {name: found[name]._replace(grad=zero) for name, zero in none.items()}
+        wires = [wire._replace(grad=none.get(wire.source, wire.grad)) for wire in wires]
     nodes = [node for name, node in found.items() for node in (*operations.get(name, []), node)]
     return Anatomy(
         nodes,
         wires,
         [
-            Line(name, lines[name], known[symbol].detach().expand(H).numpy(), term, runs[name].numbers(H))
+            Line(
+                name,
+                _turned(lines[name]) if reverse else lines[name],
+                known[symbol].detach().expand(H).numpy(),
+                term,
+                runs[name].numbers(H),
+            )
             for name, (symbol, term) in read.items()
         ],
     )
+
+
+def _turned(latex: str) -> str:
+    """An equation of a layer that reads from the end: its past lies one step later, and begins behind the last one."""
+    return re.sub(r"_0\b", "_{T+1}", latex.replace("{t-1}", "{t+1}"))
 
 
 # Reading LaTeX

@@ -19,17 +19,21 @@ def inside(trace: Trace) -> np.ndarray:
     return found
 
 
-def chosen_layer(trace: Trace, layer: int, reverse: bool = False) -> tuple[int, LayerTrace]:
+def chosen_layer(trace: Trace, layer: int, reverse: bool = False, decoder: bool = False) -> tuple[int, LayerTrace]:
     """The layer's place from the bottom, and what it did.
 
     Raises:
         RnnvizError: if there is no such layer.
     """
-    depth = len(trace.layers)
+    if decoder and (reverse or not trace.decoder):
+        got = "`reverse` as well" if reverse else f"the task {trace.experiment.task}"
+        raise RnnvizError(f"`decoder` needs a task that answers with a sequence, and reads forwards. Got {got}.")
+    stack = trace.decoder if decoder else trace.layers
+    depth = len(stack)
     if not -depth <= layer < depth:
         raise RnnvizError(f"`layer` must be from 0 to {depth - 1}, or negative to count from the top. Got {layer}.")
     place = layer % depth
-    found = trace.layers[place]
+    found = stack[place]
     if not reverse:
         return place, found
     if found.reverse is None:
@@ -51,7 +55,7 @@ def states_before(trace: Trace, values: np.ndarray, reverse: bool = False) -> np
 
 
 def layer_inputs(trace: Trace, place: int) -> np.ndarray:
-    """(T, B, I) what layer `place` read."""
+    """(T, B, I) what layer `place` read; one place above the top, what the whole stack says."""
     experiment = trace.experiment
     x = torch.from_numpy(trace.inputs).transpose(1, 2)  # (T, I, B)
     if place == 0:
@@ -61,6 +65,27 @@ def layer_inputs(trace: Trace, place: int) -> np.ndarray:
         halves = [below] if below.reverse is None else [below, below.reverse]
         y = torch.from_numpy(np.concatenate([half.states["h"] for half in halves], 2)).transpose(1, 2)
         x = between(experiment, weights, "norm", k, y, x)
+    return x.transpose(1, 2).numpy()
+
+
+def decoder_inputs(trace: Trace, place: int) -> np.ndarray:
+    """(N, B, I) what the decoder's layer `place` read: at the bottom the symbol it said before, nothing at first, and beside
+    it, at every step, what the encoder knows at its end. Cho et al. 2014.
+    """
+    experiment, H = trace.experiment, trace.experiment.hidden_size
+    N, B, O = trace.outputs.shape
+    heard = np.zeros((N, B, O))
+    heard[1:] = np.eye(O)[trace.outputs[:-1].argmax(2)]
+    read = layer_inputs(trace, len(trace.layers))  # (T, B, D)
+    ends = np.full(B, len(read)) if trace.lengths is None else trace.lengths
+    known = read[ends - 1, np.arange(B)]
+    if experiment.bidirectional:
+        known[:, H:] = read[0, :, H:]
+    x = torch.from_numpy(np.concatenate([heard, np.broadcast_to(known, (N, *known.shape))], 2)).transpose(1, 2)
+    weights = views(experiment, torch.tensor(trace.parameters).double())
+    for k, below in enumerate(trace.decoder[:place]):
+        y = torch.from_numpy(below.states["h"]).transpose(1, 2)
+        x = between(experiment, weights, "decoder_norm", k, y, x)
     return x.transpose(1, 2).numpy()
 
 

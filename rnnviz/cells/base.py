@@ -60,11 +60,14 @@ class Gradients(NamedTuple):
         preactivations: block name -> (T, H, B), dL_b/d(pre-activation).
         rows: (R, T, B), derivative with respect to `joined weights @ z_t`; time runs inside, so that the gradient of all
             weights is one matrix product. Only from a `FastPass`.
+        weights: (R, H + I + 1), derivative with respect to the joined weights. Only from a `FastPass` some of whose weights
+            multiply something else than z; `rows` is then read for the gradient of x alone.
     """
 
     states: dict[str, Tensor]
     preactivations: dict[str, Tensor]
     rows: Tensor | None
+    weights: Tensor | None = None
 
 
 def join(w: Weights) -> Tensor:
@@ -75,6 +78,19 @@ def join(w: Weights) -> Tensor:
 def split(joined: Tensor, hidden_size: int) -> dict[str, Tensor]:
     """The inverse of `join`, for gradients."""
     return {"W_hh": joined[:, :hidden_size], "W_ih": joined[:, hidden_size:-1], "b": joined[:, -1]}
+
+
+def columns(a: Tensor) -> Tensor:
+    """(T, N, B) -> (N, T*B), so that a sum over time and batch becomes one matrix product."""
+    return a.transpose(0, 1).reshape(a.shape[1], -1)
+
+
+def product(rows: Tensor, z: Tensor) -> Tensor:
+    """(R, K) gradient of the weights that multiply z (T, K, B), from that of what comes out, `rows` (R, T, B)."""
+    # numpy's matrix library is the faster one at a product this long. It would warn of a run that diverges; `advance`
+    # says so in a sentence.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return torch.from_numpy(rows.flatten(1).numpy() @ columns(z).numpy().T)
 
 
 def spread(direct: Tensor, T: int) -> Tensor:
@@ -197,3 +213,11 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": lambda a: a,
 }
 """The nonlinearities of the cells that let one choose."""
+
+SLOPES: dict[str, Callable[[Tensor], Tensor]] = {
+    "tanh": lambda h: 1 - h * h,
+    "relu": lambda h: (h > 0).to(h.dtype),
+    "sigmoid": lambda h: h * (1 - h),
+    "linear": torch.ones_like,
+}
+"""Their derivatives, by what they gave."""

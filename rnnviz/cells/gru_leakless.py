@@ -6,11 +6,13 @@ It is here to be taken apart, beside `gru_v3`, which it would be if the line for
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from rnnviz.cells.base import MATRIX_STARTS, Cell, Step, Weights, block_shapes
+from rnnviz.cells.base import MATRIX_STARTS, Cell, FastPass, Step, Weights, block_shapes
+from rnnviz.cells.gru_v3 import backward, forward
 
 
 def step(x: Tensor, state: Mapping[str, Tensor], w: Weights, activation: str) -> Step:
@@ -50,4 +52,5 @@ GRU_LEAKLESS = Cell(
     bias_fields={"update_bias": "update"},
     step=step,
     shapes=block_shapes(3),
+    fast=FastPass(partial(forward, leak=False), partial(backward, leak=False)),
 )

@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 import plotly.graph_objects as go
 
+from rnnviz.figures.base import maths
 from rnnviz.figures.cliff import clipped_norms, error_surface
+from rnnviz.figures.comparison import Band, before_and_after
 from rnnviz.figures.decay import Curve, decay_curves, singular_value_fan
 from rnnviz.figures.diagram import Link, Part, cell_diagram, short
 from rnnviz.figures.gradients import gradient_norm_plot, gradient_training_heatmap
@@ -19,8 +21,9 @@ from rnnviz.figures.inputs import input_heat, input_images, input_marked_values,
 from rnnviz.figures.legend import lanes_html, legend_html
 from rnnviz.figures.loss import Exam, loss_curve
 from rnnviz.figures.lyapunov import lyapunov_over_training
-from rnnviz.figures.marks import mark_phases, mark_step, mark_windows
+from rnnviz.figures.marks import mark_phases, mark_row, mark_step, mark_windows
 from rnnviz.figures.predictions import prediction_classes, prediction_values
+from rnnviz.figures.race import Line, nothing_to_show, of_lane, race_losses, race_reach
 from rnnviz.figures.saturation import gate_saturation
 from rnnviz.figures.sequences import (
     attention_map,
@@ -33,6 +36,7 @@ from rnnviz.figures.sequences import (
 from rnnviz.figures.shares import step_share_bars
 from rnnviz.figures.space import POINTS, Colouring, mark_fixed_points, phase_portrait, trajectories_2d, trajectories_3d
 from rnnviz.figures.spectrum import eigenvalue_plane
+from rnnviz.figures.strip import Row, time_strip
 from rnnviz.figures.theme import FLOAT32_FLOOR, PLOTLY_CONFIG, Theme, palette, template
 from rnnviz.figures.unit_value import unit_over_sequence
 from rnnviz.figures.units import unit_heatmap
@@ -74,7 +78,11 @@ FIGURES: dict[str, Callable[..., go.Figure]] = {
         unit_half_lives,
         gate_saturation,
         cell_diagram,
+        time_strip,
+        before_and_after,
         influence_plot,
+        race_losses,
+        race_reach,
     )
 }
 
@@ -83,13 +91,17 @@ __all__ = [
     "FLOAT32_FLOOR",
     "PLOTLY_CONFIG",
     "POINTS",
+    "Band",
     "Colouring",
     "Curve",
     "Exam",
+    "Line",
     "Link",
     "Part",
+    "Row",
     "Theme",
     "attention_map",
+    "before_and_after",
     "cell_diagram",
     "clipped_norms",
     "decay_curves",
@@ -111,8 +123,12 @@ __all__ = [
     "lyapunov_over_training",
     "mark_fixed_points",
     "mark_phases",
+    "mark_row",
     "mark_step",
     "mark_windows",
+    "maths",
+    "nothing_to_show",
+    "of_lane",
     "palette",
     "phase_portrait",
     "prediction_classes",
@@ -123,10 +139,13 @@ __all__ = [
     "prediction_symbols",
     "prediction_values",
     "prediction_words",
+    "race_losses",
+    "race_reach",
     "short",
     "singular_value_fan",
     "step_share_bars",
     "template",
+    "time_strip",
     "trajectories_2d",
     "trajectories_3d",
     "unit_half_lives",

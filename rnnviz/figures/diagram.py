@@ -16,7 +16,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from rnnviz.figures.base import Array, finish, maths, note
-from rnnviz.figures.theme import FONT_SIZE, GATE, SIGNED, Theme, legible_on, palette, sample, see_through
+from rnnviz.figures.theme import FONT_SIZE, GATE, SIGNED, SIZE, Theme, legible_on, palette, sample, see_through
 
 BOX, DOT = 58, 30  # pixels
 THINNEST, THICKEST = 1.2, 9.0
@@ -45,7 +45,7 @@ class Part(NamedTuple):
         name: what wires call it.
         symbol: as `maths` takes it; "" for an operation.
         rule: what is done here, such as "σ" or "+".
-        kind: "gate" for a value from 0 to 1, "operation", or "signed" for any other.
+        kind: "gate" for a value from 0 to 1, "operation", "size" for one without a sign, or "signed" for any other.
         number: its value or gradient.
         words: what it is, for the pointer.
         text: what stands there in place of the number, where one number would not do.
@@ -62,10 +62,20 @@ class Part(NamedTuple):
     gate: str = ""
 
 
+class _Arrow(NamedTuple):
+    """x, y (2,): from the first point to the second."""
+
+    x: Array
+    y: Array
+    size: float
+    colour: str
+
+
 class _Pieces(NamedTuple):
     """What a figure is made of, collected first: adding to a plotly figure piece by piece takes several times as long."""
 
     traces: list[go.Scatter]
+    arrows: list[_Arrow]
     notes: list[dict[str, Any]]
 
 
@@ -89,19 +99,28 @@ def short(value: float) -> str:
 
 
 def cell_diagram(
-    parts: Sequence[Part], links: Sequence[Link], *, cell: str = "", backward: bool = False, theme: Theme = "light"
+    parts: Sequence[Part],
+    links: Sequence[Link],
+    *,
+    cell: str = "",
+    backward: bool = False,
+    mirrored: bool = False,
+    sizes: bool = False,
+    theme: Theme = "light",
 ) -> go.Figure:
-    """One step of one unit: every symbol once with its number, every wire with what runs along it.
+    """One step of a unit, or of all: every symbol once with its number, every wire with what runs along it.
 
     `cell` names a layout made by hand, if there is one. With `backward` the numbers are gradients and the arrows point back.
-    Thickness and colour are relative to the largest number in the picture, forward to 1 at least.
+    `mirrored`: the layer reads from the end, so its past stands at the right. `sizes`: what runs along the wires has no
+    sign, such as a root mean square. Thickness and colour are relative to the largest number in the picture, forward to 1
+    at least.
     """
     known = {part.name: part for part in parts}
     if unknown := {end for link in links for end in link[:2]} - set(known):
         raise ValueError(f"links must run between the parts. Got {', '.join(sorted(unknown))}.")
     drawn = [part.number for part in parts if not part.text] + [link.number for link in links]
-    sizes = np.abs([number for number in drawn if np.isfinite(number)])
-    limit = float(sizes.max(initial=0.0)) or 1.0
+    found = np.abs([number for number in drawn if np.isfinite(number)])
+    limit = float(found.max(initial=0.0)) or 1.0
     if not backward:
         limit = max(limit, 1.0)
     by_hand = LAYOUTS.get(cell, {})
@@ -110,17 +129,23 @@ def cell_diagram(
         rows = 2 if len(parts) == 3 else 4
     else:
         at, routes, rows = _columns([part.name for part in parts], links)
-    pieces = _Pieces([], [])
+    if mirrored:
+        at = {name: (1 - x, y) for name, (x, y) in at.items()}
+        routes = [[(1 - x, y) for x, y in route] for route in routes]
+    pieces = _Pieces([], [], [])
     height = max(260, 40 + 105 * rows)
     labels = _label_places(routes, list(at.values()), height)
     for link, route, label in zip(links, routes, labels, strict=True):
-        _wire(pieces, link, known[link.source], route, label, limit, backward, theme)
+        _wire(pieces, link, known[link.source], route, label, limit, backward, sizes, theme)
+    pieces.traces.append(_heads(pieces.arrows))
     for operations in (True, False):
         shown = [part for part in parts if (part.kind == "operation") == operations]
         if shown:
             _boxes(pieces, shown, at, limit, backward, operations, theme)
+    words = "the gradient runs" if backward else "it reads from the end" if mirrored else "time runs"
+    words = f"{words} →" if backward == mirrored else f"← {words}"
     pieces.notes.append(
-        note("time runs →" if not backward else "← the gradient runs", theme=theme, x=1, xref="paper", xanchor="right")
+        note(words, theme=theme, x=0 if mirrored else 1, xref="paper", xanchor="left" if mirrored else "right")
         | {"y": 1, "yref": "paper", "yanchor": "top"}
     )
     hidden = {"visible": False, "fixedrange": True}
@@ -128,7 +153,8 @@ def cell_diagram(
         pieces.traces,
         {
             "annotations": pieces.notes,
-            "xaxis": hidden | {"title": {"text": "from step t − 1 to step t"}, "range": [-0.045, 1.045]},
+            "xaxis": hidden
+            | {"title": {"text": f"from step t {'+' if mirrored else '−'} 1 to step t"}, "range": [-0.045, 1.045]},
             "yaxis": hidden | {"title": {"text": "parts of the cell"}, "range": [-0.11, 1.15]},
             "margin": {"l": 8, "r": 8, "t": 4, "b": 4},
             "showlegend": False,
@@ -145,18 +171,20 @@ def cell_diagram(
         look_for="Each number is a gradient of this example’s loss; thickness is relative to the largest here. Little of "
         "the error takes the way of a thin wire."
         if backward
-        else "A thick wire carries a large value: blue positive, orange negative, teal a gate from 0 to 1. A gate near 0 "
-        "makes the wire behind its ⊙ thin, whatever came in.",
+        else f"A thick wire carries a large value: {'grey' if sizes else 'blue positive, orange negative'}, teal a gate "
+        "from 0 to 1. A gate near 0 makes the wire behind its ⊙ thin, whatever came in.",
         height=height,
     )
 
 
 def _shade(number: float, kind: str, limit: float, theme: Theme, *, faintest: float = 0.0) -> str:
-    """A gate's teal, or blue and orange around 0; `faintest` keeps a thin line visible."""
+    """A gate's teal, grey for a size, or blue and orange around 0; `faintest` keeps a thin line visible."""
     if kind == "gate":
         return sample(GATE, theme, max(faintest, min(max(number, 0.0), 1.0)))
     share = min(abs(number) / limit, 1.0) if np.isfinite(number) else 1.0
     share = max(faintest, share)
+    if kind == "size":
+        return sample(SIZE, theme, share)
     return sample(SIGNED, theme, 0.5 + 0.5 * share * (1 if number >= 0 else -1))
 
 
@@ -168,12 +196,13 @@ def _wire(
     label: int,
     limit: float,
     backward: bool,
+    sizes: bool,
     theme: Theme,
 ) -> None:
     colours = palette(theme)
     x, y = _curve(route)
     share = min(abs(link.number) / limit, 1.0) if np.isfinite(link.number) else 0.0
-    kind = "gate" if source.kind == "gate" and not backward else "signed"
+    kind = "gate" if source.kind == "gate" and not backward else "size" if sizes else "signed"
     colour = _shade(link.number, kind, limit, theme, faintest=0.45) if share else colours.frame
     pieces.traces.append(
         go.Scatter(
@@ -191,25 +220,29 @@ def _wire(
     )
     head = np.array([0.27, 0.24] if backward else [0.73, 0.76]) * (len(x) - 1)
     k = head.astype(int)
-    pieces.traces.append(
-        go.Scatter(
-            x=x[k],
-            y=y[k],
-            mode="markers",
-            marker={
-                "symbol": "arrow",
-                "angleref": "previous",
-                "size": [0, 9 + 8 * share],
-                "color": colour,
-                "line": {"width": 0},
-            },
-            name="arrow",
-            hoverinfo="skip",
-        )
-    )
+    pieces.arrows.append(_Arrow(x[k], y[k], 10 + 13 * share, colour))
     pieces.notes.append(
         note(short(link.number), theme=theme, x=float(x[label]), y=float(y[label]), name="wire")
         | {"font": {"size": 11, "color": colours.ink}, "bgcolor": see_through(colours.page, 0.85)}
+    )
+
+
+def _heads(arrows: Sequence[_Arrow]) -> go.Scatter:
+    """All arrow heads as one trace, which is drawn much faster than one each: a point without size, the head, a gap."""
+    gap = [np.nan]
+    return go.Scatter(
+        x=np.concatenate([part for arrow in arrows for part in (arrow.x, gap)]),
+        y=np.concatenate([part for arrow in arrows for part in (arrow.y, gap)]),
+        mode="markers",
+        marker={
+            "symbol": "arrow",
+            "angleref": "previous",
+            "size": np.array([size for arrow in arrows for size in (0.0, arrow.size, 0.0)]),
+            "color": [arrow.colour for arrow in arrows for _ in range(3)],
+            "line": {"width": 0},
+        },
+        name="arrows",
+        hoverinfo="skip",
     )
 
 
@@ -226,7 +259,7 @@ def _boxes(
     fills = [
         colours.panel
         if operations or part.text
-        else _shade(part.number, "signed" if backward else part.kind, limit, theme)
+        else _shade(part.number, "signed" if backward and part.kind == "gate" else part.kind, limit, theme)
         for part in parts
     ]
     pieces.traces.append(
@@ -244,7 +277,6 @@ def _boxes(
                     "width": [2.5 if part.gate in colours.gates else 1.25 for part in parts],
                 },
             },
-            unselected={"marker": {"opacity": 1}},  # a click asks what a box is, it chooses nothing
             customdata=[[part.name, part.words or part.rule, part.text or short(part.number)] for part in parts],
             hovertemplate="%{customdata[1]}<br>%{customdata[2]}<extra></extra>",
             name="operations" if operations else "symbols",

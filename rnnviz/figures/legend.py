@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from rnnviz.figures.theme import GATE, LANE_DASHES, NORM, SIGNED, Scale, Theme, palette
+from rnnviz.figures.theme import GATE, LANE_DASHES, NORM, SIGNED, SIZE, Scale, Theme, palette
 
 # Pixels of line and gap in turn, as plotly draws these styles.
 _PATTERNS = {
@@ -24,6 +24,7 @@ def legend_html(theme: Theme, *, only: Sequence[str] = ("signed", "gate", "norm"
         "gate": _item("gate", "0 closed", "open 1", GATE[theme], theme),
         "norm": _item("gradient norm, log", "vanished", "alive", NORM[theme], theme)
         + _swatch(colours.below_floor, "below float32 or exactly 0", theme),
+        "size": _item("root mean square", "0", "large", SIZE[theme], theme),
     }
     unknown = [name for name in only if name not in parts]
     if unknown:
@@ -60,15 +61,18 @@ def _swatch(colour: str, text: str, theme: Theme) -> str:
     return f'<span style="display:inline-flex;align-items:center;gap:6px"><span style="{box}"></span>{text}</span>'
 
 
-def lanes_html(names: Sequence[str], theme: Theme, *, chosen: int | None = None) -> str:
-    """The lanes of a comparison with their colour and line style, `chosen` (from 0) in bold, as HTML that wraps."""
+def lanes_html(names: Sequence[str], theme: Theme, *, chosen: int | None = None, first: int = 0) -> str:
+    """The lanes of a comparison with their colour and line style, as HTML that wraps.
+
+    `chosen` (from 0) is in bold; the names are those of the lanes from number `first` on.
+    """
     colours = palette(theme)
     style = f"display:flex;flex-wrap:wrap;gap:2px 22px;font-size:13px;line-height:20px;color:{colours.ink}"
     items = [
         '<span style="display:inline-flex;align-items:center;gap:6px">'
         f'<span style="display:inline-block;width:40px;height:3px;background:{_stripes(colours.lanes[k], dash)}"></span>'
         f'<span style="font-weight:{700 if k == chosen else 400}">{escape(name)}</span></span>'
-        for k, (name, dash) in enumerate(zip(names, LANE_DASHES, strict=False))
+        for k, (name, dash) in enumerate(zip(names, LANE_DASHES[first:], strict=False), first)
     ]
     return f'<div class="rnnviz-lanes" style="{style}">{"".join(items)}</div>'
 

@@ -54,6 +54,14 @@ def mark_step(figure: go.Figure, t: int, *, theme: Theme = "light") -> go.Figure
     return figure
 
 
+def mark_row(figure: go.Figure, row: int, *, theme: Theme = "light") -> go.Figure:
+    """An arrow at the left end of row `row` of a heat map."""
+    arrow = note(
+        "▸", theme=theme, x=0, xref="paper", xanchor="right", y=row, font={"size": 16, "color": palette(theme).ink}
+    )
+    return figure.add_annotation(arrow)
+
+
 def _line(figure: go.Figure, x: float, colour: str, width: float, dash: str) -> None:
     figure.add_shape(
         type="line",

@@ -172,6 +172,14 @@ GATE: Final[Mapping[str, Scale]] = MappingProxyType(
 _MAGMA = _evenly("#0b0724", "#2c115f", "#5b167e", "#8c2981", "#bf3b77", "#eb5760", "#fb8861", "#febf84", "#fcf4b6")
 NORM: Final[Mapping[str, Scale]] = MappingProxyType({"light": _MAGMA, "dark": _MAGMA})
 
+# Sizes without a sign, such as a root mean square: from the panel itself, in greys.
+SIZE: Final[Mapping[str, Scale]] = MappingProxyType(
+    {
+        "light": _evenly("#ffffff", "#c3cad4", "#7d8899", "#3a4453"),
+        "dark": _evenly("#171b22", "#3d4654", "#7d899c", "#c8d0dc"),
+    }
+)
+
 # Sequence time, early to late; the late end, where a path comes to rest, stands out from the panel.
 TIME: Final[Mapping[str, Scale]] = MappingProxyType(
     {

@@ -3,5 +3,17 @@
 from rnnviz.runs.engine import Engine, Turn, make_executor
 from rnnviz.runs.history import History
 from rnnviz.runs.live import LiveRun, Registry, Snapshot
+from rnnviz.runs.race import Race, RaceSnapshot, Standing
 
-__all__ = ["Engine", "History", "LiveRun", "Registry", "Snapshot", "Turn", "make_executor"]
+__all__ = [
+    "Engine",
+    "History",
+    "LiveRun",
+    "Race",
+    "RaceSnapshot",
+    "Registry",
+    "Snapshot",
+    "Standing",
+    "Turn",
+    "make_executor",
+]

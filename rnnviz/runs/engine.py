@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -25,27 +25,37 @@ SLICE_SECONDS = 0.14
 MOST_RETRIES = 3
 
 
+class Work(Protocol):
+    """One slice of work. It travels to a worker, so it pickles; computed twice, it gives the same."""
+
+    def compute(self) -> Any:
+        """Runs in the worker."""
+
+
 @dataclass(frozen=True)
 class Turn:
-    """One slice of work: the arguments of one call of `advance`."""
+    """A slice of one run: the arguments of one call of `advance`."""
 
     checkpoint: Checkpoint
     steps: int
     seconds: float
     record_every: int
 
+    def compute(self) -> Slice:
+        return advance(self.checkpoint, self.steps, seconds=self.seconds, record_every=self.record_every)
+
 
 class Runner(Protocol):
     """What stands in line."""
 
-    def next_turn(self) -> Turn | None:
+    def next_turn(self) -> Work | None:
         """What to compute next, or None if this run wants nothing now."""
 
-    def take(self, turn: Turn, result: Slice) -> None:
-        """Receive a finished slice."""
+    def take(self, turn: Any, result: Any) -> None:
+        """Receive what `turn` came to."""
 
-    def fail(self, turn: Turn, error: BaseException) -> None:
-        """Learn that a slice could not be computed, even after retries."""
+    def fail(self, turn: Any, error: BaseException) -> None:
+        """Learn that `turn` could not be computed, even after retries."""
 
 
 def workers_here() -> int:
@@ -79,9 +89,9 @@ def _prepare_worker() -> None:
     os.nice(5)
 
 
-def compute(turn: Turn) -> Slice:
+def compute(work: Work) -> Any:
     """Runs in the worker."""
-    return advance(turn.checkpoint, turn.steps, seconds=turn.seconds, record_every=turn.record_every)
+    return work.compute()
 
 
 class Engine:
@@ -97,6 +107,11 @@ class Engine:
         self._retries: dict[int, int] = {}
         self._closed = False
         self._filling = False
+
+    @property
+    def places(self) -> int:
+        """How many slices are computed at once."""
+        return self._places
 
     def warm_up(self) -> None:
         """Start the workers now, so that the first visitor's click does not wait for them."""
@@ -131,7 +146,7 @@ class Engine:
             finally:
                 self._filling = False
 
-    def _submit(self, runner: Runner, turn: Turn) -> None:
+    def _submit(self, runner: Runner, turn: Work) -> None:
         self._busy.add(id(runner))
         try:
             future = self._executor.submit(compute, turn)
@@ -141,13 +156,13 @@ class Engine:
         executor = self._executor
         future.add_done_callback(lambda done: self._finished(runner, turn, done, executor))
 
-    def _finished(self, runner: Runner, turn: Turn, done: Future[Slice], executor: Executor) -> None:
+    def _finished(self, runner: Runner, turn: Work, done: Future[Any], executor: Executor) -> None:
         error = None if done.cancelled() else done.exception()
         with self._lock:
             self._busy.discard(id(runner))
             if isinstance(error, BrokenExecutor) and self._retries.get(id(runner), 0) < MOST_RETRIES:
                 # A worker died. The slice starts again from its checkpoint; nothing else is lost.
-                logger.warning("a worker died; computing the slice from step %d again", turn.checkpoint.step)
+                logger.warning("a worker died; computing its slice again")
                 self._retries[id(runner)] = self._retries.get(id(runner), 0) + 1
                 if executor is self._executor:
                     self._executor = self._new_executor()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol, TypeVar
+
 import numpy as np
 
 from rnnviz.tasks import Yardstick
@@ -28,12 +30,14 @@ class History:
         checkpoints: a few moments to rewind to, by training step; the first is step 0.
     """
 
-    def __init__(self, first: Checkpoint, picture: Frame):
+    def __init__(self, first: Checkpoint, picture: Frame, most_checkpoints: int | None = None):
         self.frames = [picture]
         self.checkpoints = [first]
         self._frame_stride = self._checkpoint_stride = 1
         self._most_frames = int(max(8, min(MOST_FRAMES, FRAME_BYTES // max(picture.nbytes, 1))))
-        self._most_checkpoints = int(max(2, min(MOST_CHECKPOINTS, CHECKPOINT_BYTES // _nbytes(first))))
+        self._most_checkpoints = int(
+            most_checkpoints or max(2, min(MOST_CHECKPOINTS, CHECKPOINT_BYTES // _nbytes(first)))
+        )
         self._series = {name: np.empty(0, np.float32) for name in (*SERIES, *AVERAGES)}
         self._steps = 0
 
@@ -72,15 +76,19 @@ class History:
 
     def rewind(self, step: int) -> Checkpoint:
         """Forget everything after the newest kept checkpoint at or before `step`, and return that checkpoint."""
-        self.checkpoints = [c for c in self.checkpoints if c.step <= step]
-        target = self.checkpoints[-1]
-        self.frames = [f for f in self.frames if f.step <= target.step]
-        self._steps = target.step
-        # Fresh buffers: a snapshot may still be looking at the old ones.
-        self._series = {name: values[: self._steps].copy() for name, values in self._series.items()}
+        target = next(c for c in reversed(self.checkpoints) if c.step <= step)
+        self.cut(target.step)
         if self.frames[-1].step < target.step:  # thinned away; the newest frame is the moment the run stands at
             self._add_frame(frame(target))
         return target
+
+    def cut(self, step: int) -> None:
+        """Forget everything after training step `step`."""
+        self.checkpoints = [c for c in self.checkpoints if c.step <= step]
+        self.frames = [f for f in self.frames if f.step <= step]
+        self._steps = step
+        # Fresh buffers: a snapshot may still be looking at the old ones.
+        self._series = {name: values[:step].copy() for name, values in self._series.items()}
 
     def first_solved(self, yardstick: Yardstick, *, held_out: bool = False, since: int = 0) -> int | None:
         """The first training step at which the yardstick is reached, by examples that were not trained on.
@@ -120,17 +128,7 @@ class History:
 
     def _add_frame(self, picture: Frame) -> None:
         picture = picture._replace(scalars=picture.scalars | self._running(picture.step))
-        frames = self.frames
-        if len(frames) > 1 and frames[-1].step - frames[-2].step < self._frame_stride:
-            frames.pop()  # it was kept only for being the newest
-        frames.append(picture)
-        while len(frames) > self._most_frames:
-            self._frame_stride *= 2
-            kept = frames[:1]
-            for f in frames[1:-1]:
-                if f.step - kept[-1].step >= self._frame_stride:
-                    kept.append(f)
-            frames[:] = [*kept, frames[-1]]
+        self._frame_stride = add_thinned(self.frames, picture, self._frame_stride, self._most_frames)
 
     def _add_checkpoint(self, checkpoint: Checkpoint) -> None:
         kept = self.checkpoints
@@ -138,12 +136,41 @@ class History:
             return
         kept.append(checkpoint)
         while len(kept) > self._most_checkpoints:
-            self._checkpoint_stride = max(2 * self._checkpoint_stride, 2 * (kept[1].step - kept[0].step))
+            self._checkpoint_stride *= 2
             thinned = kept[:1]
             for c in kept[1:]:
                 if c.step - thinned[-1].step >= self._checkpoint_stride:
                     thinned.append(c)
             kept[:] = thinned
+
+
+class Moment(Protocol):
+    """Whatever belongs to one moment of a run."""
+
+    @property
+    def step(self) -> int: ...
+
+
+M = TypeVar("M", bound=Moment)
+
+
+def add_thinned(kept: list[M], new: M, stride: int, most: int) -> int:
+    """Append `new`; when there are more than `most`, double the stride between those kept, the first and the newest apart.
+
+    Returns:
+        The stride from now on, in the unit of `step`.
+    """
+    if len(kept) > 1 and kept[-1].step - kept[-2].step < stride:
+        kept.pop()  # it was kept only for being the newest
+    kept.append(new)
+    while len(kept) > most:
+        stride *= 2
+        thinned = kept[:1]
+        for moment in kept[1:-1]:
+            if moment.step - thinned[-1].step >= stride:
+                thinned.append(moment)
+        kept[:] = [*thinned, kept[-1]]
+    return stride
 
 
 def running_mean(values: np.ndarray, window: int) -> np.ndarray:

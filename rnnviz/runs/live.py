@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -268,29 +269,52 @@ class LiveRun:
             self._solved_at = self._history.first_solved(solved, held_out=now.examples > 0, since=grown)
 
 
+class Kept(Protocol):
+    """What a registry keeps: a run, or several together."""
+
+    id: str
+    last_seen: float
+
+    @property
+    def trained(self) -> bool: ...
+
+    def pause(self) -> None: ...
+
+
+K = TypeVar("K", bound=Kept)
+
+
 class Registry:
-    """Every live run of this server, by its unguessable id."""
+    """Everything on this server that trains, by its unguessable id."""
 
     def __init__(self, engine: Engine):
         self.engine = engine
-        self._runs: dict[str, LiveRun] = {}
+        self._kept: dict[str, Kept] = {}
         self._lock = threading.Lock()
 
     def create(self, experiment: Experiment) -> LiveRun:
-        """A new run, ready at step 0. Runs nobody has looked at for long make room."""
-        run = LiveRun(experiment, self.engine)
+        """A new run, ready at step 0."""
+        return self.keep(LiveRun(experiment, self.engine))
+
+    def keep(self, run: K) -> K:
+        """Take in what somebody may come back to. What nobody has looked at for long makes room."""
         now = time.monotonic()
         with self._lock:
             # Every move of a slider leaves an untrained run behind; those go before anything somebody trained.
-            dearest_last = sorted(self._runs.values(), key=lambda r: (r.trained, r.last_seen))
+            dearest_last = sorted(self._kept.values(), key=lambda r: (r.trained, r.last_seen))
             for k, old in enumerate(dearest_last):
                 if now - old.last_seen > FORGOTTEN_AFTER or len(dearest_last) - k >= MOST_RUNS:
                     old.pause()
-                    del self._runs[old.id]
-            self._runs[run.id] = run
+                    del self._kept[old.id]
+            self._kept[run.id] = run
         return run
 
     def find(self, run_id: str) -> LiveRun | None:
         """The run of that id, if this server still has it."""
+        return self.find_a(LiveRun, run_id)
+
+    def find_a(self, kind: type[K], run_id: str) -> K | None:
+        """What has that id, if this server still has it and it is of that kind."""
         with self._lock:
-            return self._runs.get(run_id)
+            found = self._kept.get(run_id)
+        return found if isinstance(found, kind) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -29,25 +30,28 @@ def sidebar(experiment: Experiment) -> None:
             st.markdown(f"##### {group}")
             for name, setting in fields.items():
                 if setting.essential:
-                    _control(name, setting, experiment)
+                    control(name, setting, experiment, _changed)
             rest = {name: setting for name, setting in fields.items() if not setting.essential}
             if rest:
                 with st.expander(f"More {group.lower()} settings"):
                     for name, setting in rest.items():
-                        _control(name, setting, experiment)
+                        control(name, setting, experiment, _changed)
         live = [f"“{setting.label}”" for setting in SETTINGS.values() if setting.live]
         st.caption(
             f"{', '.join(live[:-1])} and {live[-1]} may change mid-run. Anything else starts a fresh, untrained network."
         )
 
 
-def _control(name: str, setting: Setting, experiment: Experiment) -> None:
-    key = f"control_{name}"
+def control(
+    name: str, setting: Setting, experiment: Experiment, changed: Callable[[str, str], None], prefix: str = "control"
+) -> None:
+    """The widget of one field. `changed` is called with the field's name and the key of the value that was chosen."""
+    key = f"{prefix}_{name}"
     value = getattr(experiment, name)
     # The run is the truth, the widget only shows it: another tab may have changed it, or a refused value is taken back.
     st.session_state[key] = value
     label = f"{setting.label} ({setting.unit})" if setting.unit else setting.label
-    common: dict[str, Any] = {"key": key, "help": setting.help, "on_change": _changed, "args": (name,)}
+    common: dict[str, Any] = {"key": key, "help": setting.help, "on_change": changed, "args": (name, key)}
     if isinstance(value, bool):
         st.toggle(label, **common)
     elif setting.choices is not None:
@@ -83,5 +87,5 @@ def _tick(setting: Setting, value: float) -> str:
     return setting.zero if setting.zero and not value else f"{value:,.6g}".replace(",", " ")
 
 
-def _changed(name: str) -> None:
-    session.change(**{name: st.session_state[f"control_{name}"]})
+def _changed(name: str, key: str) -> None:
+    session.change(**{name: st.session_state[key]})

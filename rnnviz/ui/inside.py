@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,29 +12,53 @@ import streamlit as st
 
 from rnnviz import figures
 from rnnviz.analysis import Anatomy, dissect
+from rnnviz.analysis.anatomy import Node, Wire
 from rnnviz.cells import CELLS
 from rnnviz.experiment import Experiment
-from rnnviz.figures import Link, Part
+from rnnviz.figures import Link, Row
+from rnnviz.figures import Part as Box
 from rnnviz.model import probe_batch
 from rnnviz.runs import LiveRun, Snapshot
 from rnnviz.tasks import TASKS
-from rnnviz.tracing import LayerTrace, Trace, trace
-from rnnviz.training import Checkpoint
+from rnnviz.tracing import Trace
 from rnnviz.ui import session
+from rnnviz.ui.inside_state import (
+    CHOICES,
+    change,
+    checkpoint,
+    of_example,
+    part_of,
+    parts,
+    steps_of,
+    told_of,
+    view,
+    write_address,
+)
 from rnnviz.ui.pictures import STATES
 from rnnviz.ui.playground import theme
+from rnnviz.ui.resting import picture
 
-OWN = ("t", "unit", "example", "layer", "at", "direction")
-DIRECTIONS = {"forward": "forward", "backward": "backward"}
-STALE = 3.0  # seconds for which an address that was replaced may still arrive
 SHOWN_UNITS = 64  # more rows cannot be told apart
+SLIDER = 320  # pixels
+LINE, TALL_LINE = 29, 50  # pixels of a line of equations, with a fraction in it
+PACES = {0.5: "½", 1.0: "1", 2.0: "2"}
+EARLY = 0.6  # of the time between two steps: a run of the page before that was asked for by something else
+AWAY = 6.0  # seconds without a step
+WHOLE = "all"  # the strip of every quantity
 STYLE = """
 .st-key-inside_diagram { overflow-x: auto; }
-.st-key-inside_diagram [data-testid="stElementContainer"] { min-width: 760px; }
-.st-key-inside_equations { overflow-x: auto; overflow-y: hidden; padding-bottom: 0.6rem; }
+.st-key-inside_diagram > * { min-width: 760px; }
+.st-key-inside_about { min-height: 2.4rem; }
+.st-key-inside_equations .stMarkdown > div { width: 100%; margin: 0; align-items: flex-start; }
 .st-key-inside_equations .katex { font-size: 1.02em; }
 .st-key-inside_equations .katex-display { margin: 0.2em 0; text-align: left; }
 .st-key-inside_equations .katex-display > .katex { text-align: left; }
+@media (max-width: 640px) {
+  .st-key-inside_about { min-height: 6rem; }
+  .st-key-inside_diagram :is(.rnnviz-question, .rnnviz-key, .rnnviz-look) {
+    position: sticky; left: 0; max-width: calc(100vw - 2rem);
+  }
+}
 """
 GATE_WORDS = {
     "input": "how much of the candidate is written",
@@ -46,93 +67,18 @@ GATE_WORDS = {
     "candidate": "what would be written",
     "reset": "how much of the past the candidate sees",
 }
-
-
-@dataclass(frozen=True)
-class View:
-    """What this session looks at; all counted from 1, as the page says them. `t` and `at` 0: the last."""
-
-    t: int = 0
-    unit: int = 1
-    example: int = 1
-    layer: int = 0
-    at: int = -1
-    direction: str = "forward"
-
-    def to_query(self) -> dict[str, str]:
-        """What differs from the default, for the address."""
-        plain = View()
-        return {name: str(getattr(self, name)) for name in OWN if getattr(self, name) != getattr(plain, name)}
-
-    @classmethod
-    def from_query(cls, query: Mapping[str, str]) -> tuple[View, list[str]]:
-        """What a link asks for, and a sentence for what it could not have."""
-        found, notices = cls(), []
-        for name in OWN:
-            text = query.get(name, "")
-            if not text:
-                continue
-            if name == "direction":
-                if text in DIRECTIONS:
-                    found = replace(found, direction=text)
-                else:
-                    notices.append(f"direction must be one of {', '.join(DIRECTIONS)}. Got {text[:40]!r}.")
-            elif text.isascii() and text.isdigit() and len(text) < 10:
-                found = replace(found, **{name: int(text)})  # type: ignore[arg-type]
-            else:
-                notices.append(f"{name} must be a whole number. Got {text[:40]!r}.")
-        return found, notices
-
-    def within(self, experiment: Experiment) -> View:
-        """The nearest that this experiment has."""
-        inputs, lengths = probe_batch(experiment).inputs, probe_batch(experiment).lengths
-        T, B, _ = inputs.shape
-        example = min(max(self.example, 1), B)
-        steps = T if lengths is None else int(lengths[example - 1])
-        return replace(
-            self,
-            example=example,
-            t=min(self.t, steps) or min(steps, max(1, steps // 2)),
-            unit=min(max(self.unit, 1), experiment.hidden_size),
-            layer=min(self.layer, experiment.layers) or experiment.layers,
-        )
-
-
-# State
-
-
-def current_run() -> LiveRun:
-    """The visitor's run, and what the link says of the moment to look at."""
-    own = {name: st.query_params[name] for name in OWN if name in st.query_params}
-    known = "inside" in st.session_state
-    run = session.current_run(OWN)
-    # A request may be under way while the address changes, and then carries the one before: that is nobody going back.
-    ours = [address for when, address in st.session_state.get("inside_written", []) if time.monotonic() - when < STALE]
-    ours.append(st.session_state.get("inside_address", {}))
-    if not known or (st.query_params.to_dict() and own not in ours):
-        st.session_state.inside, notices = View.from_query(own)
-        st.session_state.notices = [*st.session_state.notices, *notices]
-    st.session_state.inside = view().within(run.experiment)
-    return run
-
-
-def view() -> View:
-    """What this session looks at."""
-    found: View = st.session_state.inside
-    return found
-
-
-def write_address(run: LiveRun) -> None:
-    """Make the address bar a link to exactly this moment."""
-    own = view().to_query()
-    if view().layer == run.experiment.layers:
-        own.pop("layer", None)
-    session.write_address(run, own)
-    if own != st.session_state.get("inside_address"):
-        now = time.monotonic()
-        written = [*st.session_state.get("inside_written", []), (now, st.session_state.get("inside_address", {}))]
-        st.session_state.inside_written = [(when, address) for when, address in written if now - when < STALE]
-    st.session_state.inside_address = own
+RULE_WORDS = {
+    "⊙": "product, unit by unit: a factor near 0 shuts the way, forward and backward",
+    "+": "sum: what comes back is passed on to every term unchanged",
+    "tanh": "squashes into −1 to 1; what comes back is multiplied by its slope 1 − tanh², which is small far from 0",
+    "σ": "squashes into 0 to 1; what comes back is multiplied by its slope σ(1 − σ), at most ¼",
+    "1 −": "the rest to 1: where one gate opens, the other way shuts",
+    "max": "the larger of two; the error goes back to that one alone",
+    "÷": "quotient, unit by unit",
+    "exp": "exponential: no upper bound",
+    "ln": "natural logarithm",
+    "relu": "0 for what is negative; nothing comes back from there",
+}
 
 
 def _set(name: str) -> None:
@@ -140,66 +86,13 @@ def _set(name: str) -> None:
     value = st.session_state[f"inside_{name}"]
     if name == "at" and value == st.session_state.run.checkpoint.step:
         value = -1  # the newest, also when there is a newer one
-    st.session_state.inside = replace(view(), **{name: value})
-
-
-def _move(by: int) -> None:
-    session.heard()
-    st.session_state.inside = replace(view(), t=view().t + by)
+    change(**{name: value})
 
 
 def _control(make: Any, name: str, label: str, *args: Any, help: str, **more: Any) -> None:
     """A widget that only shows what the view is: its key is set before it is drawn."""
     st.session_state[f"inside_{name}"] = getattr(view(), name)
     make(label, *args, key=f"inside_{name}", on_change=_set, args=(name,), help=help, **more)
-
-
-def checkpoint(run: LiveRun) -> Checkpoint:
-    """The kept moment of training that is looked at: the newest, unless an older one was chosen."""
-    return run.checkpoint if view().at < 0 else run.checkpoint_at(view().at)
-
-
-def of_example(seen: Checkpoint, example: int) -> Trace:
-    """The trace of one probe example, `example` from 1; kept by what the checkpoint holds."""
-    return _of_example(seen.experiment, seen.step, seen.parameters.tobytes(), example)
-
-
-@lru_cache(maxsize=6)
-def _of_example(experiment: Experiment, step: int, parameters: bytes, example: int) -> Trace:
-    whole = trace(Checkpoint(experiment, step, np.frombuffer(parameters, np.float32), {}))
-    return _one(whole, slice(example - 1, example))
-
-
-def _one(whole: Trace, one: slice) -> Trace:
-    """A trace of one example of the batch, in memory of its own."""
-    once = TASKS[whole.experiment.task].answers == "once"
-
-    def cut(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return {name: array[:, one].copy() for name, array in values.items()}
-
-    def layer(of: LayerTrace) -> LayerTrace:
-        return LayerTrace(
-            states=cut(of.states),
-            gates=cut(of.gates),
-            state_grads=cut(of.state_grads),
-            gate_grads=cut(of.gate_grads),
-            preactivation_grads=cut(of.preactivation_grads),
-            reverse=None if of.reverse is None else layer(of.reverse),
-        )
-
-    return replace(
-        whole,
-        inputs=whole.inputs[:, one],
-        targets=whole.targets[one] if once else whole.targets[:, one],
-        lengths=None if whole.lengths is None else whole.lengths[one],
-        outputs=(whole.outputs[one] if once else whole.outputs[:, one]).copy(),
-        losses=whole.losses[one],
-        right=None if whole.right is None else whole.right[one],
-        layers=[layer(of) for of in whole.layers],
-        decoder=[layer(of) for of in whole.decoder],
-        attention=None if whole.attention is None else whole.attention[..., one].copy(),
-        last_answer_grads=cut(whole.last_answer_grads),
-    )
 
 
 # What is looked at
@@ -209,19 +102,21 @@ def which(run: LiveRun, snapshot: Snapshot) -> None:
     """Train or pause, the moment of training, the example, the layer."""
     experiment, training = snapshot.experiment, snapshot.status == "training"
     st.html(f"<style>{STYLE}</style>")
-    columns = st.columns([1.1, 3, 2.2, 1.4], gap="medium", vertical_alignment="bottom")
-    with columns[0]:
+    several = len(parts(experiment)) > 1
+    widths = [1.2, 3, 1.7, *([2] if several else [])]
+    columns = iter(st.columns(widths, gap="medium", vertical_alignment="bottom"))
+    with next(columns):
         if training:
-            st.button("Pause", key="inside_pause", icon=":material/pause:", type="primary", width="stretch",
+            st.button("Pause training", key="inside_pause", icon=":material/pause:", width="stretch",
                       on_click=session.steer, args=(LiveRun.pause,))  # fmt: skip
         else:
             st.button(
-                "Train", key="inside_train", icon=":material/play_arrow:", type="primary", width="stretch",
+                "Train", key="inside_train", icon=":material/model_training:", width="stretch",
                 on_click=_train, disabled=snapshot.status in ("finished", "diverged"),
                 help="Train this network further, as in the Playground, up to its step budget. Kept moments of it can be "
                 "looked at here.",
             )  # fmt: skip
-    with columns[1]:
+    with next(columns):
         steps = sorted({*snapshot.rewindable_to, run.checkpoint.step})
         if len(steps) > 1:
             shown = min(steps, key=lambda step: abs(step - checkpoint(run).step))
@@ -232,23 +127,35 @@ def which(run: LiveRun, snapshot: Snapshot) -> None:
             )  # fmt: skip
         else:
             st.caption("Untrained: its initial weights. Train it, and kept moments of its training appear here.")
-    with columns[2]:
+    with next(columns):
         B = probe_batch(experiment).inputs.shape[1]
         _control(
             st.number_input, "example", f"Example (1 to {B})", 1, B, step=1,
             help="Which of the task’s fixed examples the network reads here. They are drawn apart from its training.",
         )  # fmt: skip
-    with columns[3]:
-        if experiment.layers > 1:
+    if several:
+        with next(columns):
+            found = parts(experiment)
             _control(
-                st.number_input, "layer", "Layer", 1, experiment.layers, step=1,
-                help="From the bottom. The lowest layer reads the input, each other one the layer below it.",
+                st.selectbox, "layer", "Layer", list(found), format_func=lambda name: found[name].title,
+                help="Each is a cell with weights of its own. The lowest layer reads the input, each other one the layer "
+                "below it. Where there are two halves, one reads from the beginning and one from the end. A decoder hears "
+                "the symbol it said before, and what the encoder knows at its end.",
             )  # fmt: skip
 
 
 def _train() -> None:
-    st.session_state.inside = replace(view(), at=-1)
+    change(at=-1)
     session.steer(LiveRun.play)
+
+
+def _pace() -> float:
+    kept: float = st.session_state.get("inside_kept_pace", 1.0)
+    return kept
+
+
+def _keep_pace() -> None:
+    st.session_state.inside_kept_pace = st.session_state.inside_pace
 
 
 def keep_alive(run: LiveRun, shown: Snapshot) -> None:
@@ -263,127 +170,276 @@ def keep_alive(run: LiveRun, shown: Snapshot) -> None:
     poll()
 
 
-# One step
+# Walking through the sequence
 
 
-@st.fragment
 def step_by_step(run: LiveRun) -> None:
     """The diagram, the equations and the time strip of one step; moving in time redraws only these."""
-    st.session_state.inside = view().within(run.experiment)
-    write_address(run)
+    if _playing() and time.monotonic() - st.session_state.inside_moved > AWAY:
+        st.session_state.inside_playing = False  # the visitor was on another page
+    playing, pace = _playing(), _pace()
+
+    @st.fragment(run_every=1 / pace if playing else None)
+    def step() -> None:
+        if (_playing(), _pace()) != (playing, pace):
+            st.rerun()  # the clock belongs to the whole page's run
+        st.session_state.inside = view().within(run.experiment)
+        if playing and not _walk(run.experiment):
+            st.rerun()
+        if not playing:  # or every step played would be a page to go back to
+            write_address(run)
+        _one_step(run)
+
+    step()
+
+
+def _one_step(run: LiveRun) -> None:
     seen = checkpoint(run)
+    experiment, part = seen.experiment, part_of(seen.experiment)
     told = of_example(seen, view().example)
-    steps = len(told.inputs) if told.lengths is None else int(told.lengths[0])
-    _where(seen.experiment, steps)
-    found = dissect(told, view().t - 1, 0, view().layer - 1)
-    _diagram(told, found)
-    _equations(seen.experiment, found)
-    _strip(told, steps)
+    found = dissect(told, view().t - 1, 0, part.place, reverse=part.reverse, decoder=part.decoder)
+    # What takes time comes first: elements reach the browser as they are made, and are to move together.
+    diagram, strip = _drawn(told, found), _over_time(told)
+    _where(experiment)
+    _diagram(experiment, found, diagram)
+    left, right = st.columns([1, 1.15], gap="large")
+    with left:
+        _equations(found)
+    with right:
+        _strip(experiment, strip)
 
 
-def _where(experiment: Experiment, steps: int) -> None:
-    columns = st.columns([2, 2, 3.2, 2.9], gap="medium", vertical_alignment="bottom")
-    with columns[0]:
-        st.session_state.inside_direction = view().direction
+def _playing() -> bool:
+    found: bool = st.session_state.get("inside_playing", False)
+    return found
+
+
+def _ahead(experiment: Experiment) -> int:
+    """The way this layer computes, or in the backward view the way its gradient runs: 1 or -1."""
+    return -1 if view().backward != part_of(experiment).reverse else 1
+
+
+def _walk(experiment: Experiment) -> bool:
+    """One step on if it is time; whether there is a step after it."""
+    if time.monotonic() - st.session_state.inside_moved > EARLY / _pace():
+        _go(experiment, view().t + _ahead(experiment))
+    return _playing()
+
+
+def _go(experiment: Experiment, t: int) -> None:
+    """Play has come to step `t`."""
+    steps = steps_of(experiment, part_of(experiment), view().example)
+    change(t=min(max(t, 1), steps))
+    st.session_state.inside_moved = time.monotonic()
+    st.session_state.inside_playing = t < steps if _ahead(experiment) > 0 else t > 1
+
+
+def _play(experiment: Experiment) -> None:
+    session.heard()
+    if _playing():
+        st.session_state.inside_playing = False
+        return
+    steps, ahead = steps_of(experiment, part_of(experiment), view().example), _ahead(experiment)
+    begin, end = (1, steps) if ahead > 0 else (steps, 1)
+    _go(experiment, begin if view().t == end else view().t + ahead)  # at the end: once more
+
+
+def _move(by: int) -> None:
+    session.heard()
+    change(t=view().t + by)
+
+
+def _where(experiment: Experiment) -> None:
+    part, H = part_of(experiment), experiment.hidden_size
+    steps = steps_of(experiment, part, view().example)
+    way = "to the end" if _ahead(experiment) > 0 else "to the beginning"
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        with st.container(horizontal=True, gap="small", width="content"):
+            st.button(
+                "Back", key="inside_back", icon=":material/chevron_left:", on_click=_move, args=(-1,),
+                disabled=view().t <= 1, help="One time step back.", shortcut="B",
+            )  # fmt: skip
+            st.button(
+                "Pause" if _playing() else "Play", key="inside_play", type="primary", on_click=_play, args=(experiment,),
+                icon=":material/pause:" if _playing() else ":material/play_arrow:", disabled=steps < 2, shortcut="P",
+                help=f"Walk {way}, the way this layer {'sends its gradient' if view().backward else 'reads'}.", width=120,
+            )  # fmt: skip
+            st.button(
+                "Next", key="inside_next", icon=":material/chevron_right:", on_click=_move, args=(1,),
+                disabled=view().t >= steps, help="One time step forward.", shortcut="N",
+            )  # fmt: skip
+        st.session_state.inside_pace = _pace()
         st.segmented_control(
-            "Direction", list(DIRECTIONS), key="inside_direction", format_func=DIRECTIONS.__getitem__, required=True,
-            on_change=_set, args=("direction",),
+            "Steps a second", list(PACES), key="inside_pace", format_func=PACES.__getitem__, required=True, width=130,
+            on_change=_keep_pace, help="How many time steps of the sequence Play walks in a second.",
+        )  # fmt: skip
+        if steps > 1:
+            label = "Step t of the answer" if part.decoder else "Time step t"
+            _control(st.slider, "t", label, 1, steps, help="Which step of the sequence the cell is shown at.")
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        _control(
+            st.segmented_control, "direction", "Direction", list(CHOICES["direction"]), required=True, width="content",
+            format_func=CHOICES["direction"].__getitem__,
             help="Forward: the values of this step. Backward: the derivative of this example’s loss with respect to each.",
         )  # fmt: skip
-    with columns[1].container(horizontal=True, gap="small"):
-        st.button(
-            "Back", key="inside_back", icon=":material/chevron_left:", on_click=_move, args=(-1,), disabled=view().t <= 1,
-            help="One time step back.",
-        )  # fmt: skip
-        st.button(
-            "Next", key="inside_next", icon=":material/chevron_right:", on_click=_move, args=(1,),
-            disabled=view().t >= steps, help="One time step forward.",
-        )  # fmt: skip
-    with columns[2]:
-        if steps > 1:
-            _control(st.slider, "t", "Time step t", 1, steps, help="Which step of the sequence the cell is shown at.")
-    with columns[3]:
-        if experiment.hidden_size > 1:
+        if H > 1:
             _control(
-                st.slider, "unit", "Unit", 1, experiment.hidden_size,
-                help="A layer has H units with equations of the same form. The numbers are those of this one.",
+                st.segmented_control, "units", "Numbers of", list(CHOICES["units"]), required=True, width="content",
+                format_func=CHOICES["units"].__getitem__,
+                help=f"One of the layer’s {H} units, or all of them: of a gate the mean, of anything else the root mean "
+                "square.",
+            )  # fmt: skip
+            _control(
+                st.slider, "unit", "Unit", 1, H, width=SLIDER,
+                help="A layer has H units with equations of the same form. The equations below are those of this one.",
             )  # fmt: skip
 
 
-def _diagram(told: Trace, found: Anatomy) -> None:
-    backward = view().direction == "backward"
-    figure = _drawn(told, found, backward)
-    st.markdown(f"**{figure.layout.meta['question']}**")
+# Diagram
+
+
+def _all() -> bool:
+    return view().units == "all"
+
+
+def _is_gate(experiment: Experiment, name: str) -> bool:
+    """Whether a value lies between 0 and 1."""
+    cell = CELLS[experiment.cell]
+    return name in cell.gates and name not in {*cell.signed_gates, *cell.unbounded_gates}
+
+
+def _number(values: np.ndarray, mean: bool) -> float:
+    """This unit's number; of all units the mean, or, where signs would cancel, the root mean square."""
+    if not _all():
+        return float(values[view().unit - 1])
+    return float(values.mean() if mean else np.sqrt(np.mean(values**2)))
+
+
+def _diagram(experiment: Experiment, found: Anatomy, figure: go.Figure) -> None:
+    signed = "size" if _all() else "signed"
     with st.container(key="inside_diagram"):
-        event = st.plotly_chart(
-            figure, key="inside_diagram_picture", theme=None, config=dict(figures.PLOTLY_CONFIG), on_select="rerun",
-            selection_mode="points",
-        )  # fmt: skip
-    cell = CELLS[told.experiment.cell]
-    picked = [point["customdata"][0] for point in event["selection"]["points"] if point.get("customdata")]
-    node = next((node for node in found.nodes if picked and node.name == picked[0] and node.symbol), None)
-    if node is not None:
-        line = next((line.latex for line in found.lines if line.name == node.name), "")
-        words = _words(told.experiment, node.name)
-        st.info(f"${node.symbol}$: {words}. {f'${line}$' if line else ''}", icon=":material/info:")
-    st.html(figures.legend_html(theme(), only=("signed",) if backward else ("signed", "gate")))
-    st.caption(figure.layout.meta["look_for"])
-    if backward:
-        carried = " and ".join(f"${cell.symbols[name]}_{{t-1}}$" for name in cell.carried)
-        st.caption(
-            "In the boxes: of a state at t its total gradient, every later step included; of a gate or candidate the "
+        picture(
+            figure,
+            key="inside_diagram_picture",
+            legend=figures.legend_html(theme(), only=(signed,) if view().backward else (signed, "gate")),
+            on_point=_ask,
+        )
+    with st.container(key="inside_about"):
+        node = next((node for node in found.nodes if node.name == st.session_state.get("inside_asked")), None)
+        if node is None:
+            st.caption(":material/touch_app: Click a box or a circle of the diagram for its definition.")
+        else:
+            st.markdown(f":material/info: {_definition(experiment, found, node)}")
+    st.caption(" ".join(_how_to_read(experiment)))
+
+
+def _ask(about: Any) -> None:
+    session.heard()
+    if isinstance(about, list) and about:
+        st.session_state.inside_asked = str(about[0])
+
+
+def _definition(experiment: Experiment, found: Anatomy, node: Node) -> str:
+    if not node.symbol:
+        return f"**{node.rule}** {RULE_WORDS.get(node.rule, 'an operation of the equations')}."
+    line = next((line.latex for line in found.lines if line.name == node.name), "")
+    words = _words(experiment, node.name)
+    article = "" if words.startswith(("what ", "the ")) else "an " if words.startswith("abbreviation") else "the "
+    return f"${node.symbol}$ is {article}{words}." + (f" &ensp; ${line}$" if line else "")
+
+
+def _how_to_read(experiment: Experiment) -> list[str]:
+    cell, part, H = CELLS[experiment.cell], part_of(experiment), experiment.hidden_size
+    before = "t+1" if part.reverse else "t-1"
+    said = []
+    if part.reverse:
+        said.append("This half reads from the end: its past is step t + 1, so it stands at the right.")
+    if part.decoder and not part.place:
+        said.append("The decoder’s input is the symbol it said before, and what the encoder knows at its end.")
+    if _all():
+        whose = (
+            "the root mean square" if view().backward else "of a gate the mean; of anything else the root mean square"
+        )
+        said.append(
+            f"All {H} units: {whose}, because in a mean positive and negative units would cancel. So no number has a sign "
+            f"here. The equations below stay those of unit {view().unit}."
+        )
+    if view().backward:
+        carried = " and ".join(f"${cell.symbols[name]}_{{{before}}}$" for name in cell.carried)
+        said.append(
+            "In the boxes: of a state at t its total gradient, every later path included; of a gate or candidate the "
             "gradient with respect to its pre-activation, what enters σ or tanh; of "
             f"{carried} what reaches this unit through this step. On a wire: what comes back along it to this unit; "
             "on a wire from $x_t$, the gradient with respect to what the input adds."
         )
     else:
-        st.caption(
+        said.append(
             "Where a weight matrix lies on the way, a wire carries what it adds to this unit: its row of the matrix times "
-            "all units or inputs. Biases are in the equations below. Where a box stands means nothing; its numbers are "
-            "measured. Click a box for its definition."
+            "all units or inputs. Where a box stands means nothing; its numbers are measured."
         )
+    return said
 
 
-def _drawn(told: Trace, found: Anatomy, backward: bool) -> go.Figure:
-    experiment, unit = told.experiment, view().unit - 1
-    cell = CELLS[experiment.cell]
-    parts = []
+def _drawn(told: Trace, found: Anatomy) -> go.Figure:
+    experiment, backward = told.experiment, view().backward
+    boxes = []
     for node in found.nodes:
-        unsigned = node.name in cell.gates and node.name not in {*cell.signed_gates, *cell.unbounded_gates}
-        is_input = node.name == "x"
-        parts.append(
-            Part(
+        gate, is_input = _is_gate(experiment, node.name), node.name == "x"
+        kind = "operation" if node.kind == "operation" else "gate" if gate else "size" if _all() else "signed"
+        boxes.append(
+            Box(
                 node.name,
                 node.symbol,
                 node.rule,
-                "operation" if node.kind == "operation" else "gate" if unsigned else "signed",
-                0.0 if is_input else float((node.grad if backward else node.value)[unit]),
-                words="" if node.kind == "operation" else _words(experiment, node.name),
+                "size" if kind == "gate" and backward and _all() else kind,
+                0.0 if is_input else _number(node.grad if backward else node.value, gate and not backward),
+                words=RULE_WORDS.get(node.rule, "") if kind == "operation" else _words(experiment, node.name),
                 text=_read(experiment, node.value) if is_input else "",
                 gate=node.name if node.kind == "gate" else "",
             )
         )
-    links = [Link(w.source, w.target, float((w.grad if backward else w.value)[unit])) for w in found.wires]
-    return figures.cell_diagram(parts, links, cell=experiment.cell, backward=backward, theme=theme())
+    return figures.cell_diagram(
+        boxes,
+        [Link(wire.source, wire.target, _carries(experiment, wire)) for wire in found.wires],
+        cell=experiment.cell,
+        backward=backward,
+        mirrored=part_of(experiment).reverse,
+        sizes=_all(),
+        theme=theme(),
+    )
+
+
+def _carries(experiment: Experiment, wire: Wire) -> float:
+    gate = _is_gate(experiment, wire.source) and not view().backward
+    return _number(wire.grad if view().backward else wire.value, gate)
 
 
 def _read(experiment: Experiment, x: np.ndarray) -> str:
     """An input in few characters."""
-    names = TASKS[experiment.task].input_names
-    if view().layer > 1:
+    task, part = TASKS[experiment.task], part_of(experiment)
+    if part.place:
         return f"{len(x)} units"
-    if len(x) > 1 and sorted(x)[-1] == 1 and np.count_nonzero(x) == 1 and TASKS[experiment.task].picture != "marked":
+    if part.decoder:
+        heard = x[: len(task.output_names)]
+        before = task.output_names[int(heard.argmax())] if heard.any() else "start"
+        return f"{before}, {len(x) - len(heard)} units"
+    names = task.input_names
+    if len(x) > 1 and sorted(x)[-1] == 1 and np.count_nonzero(x) == 1 and task.picture != "marked":
         name = names[int(x.argmax())]
         return name if len(name) < 9 else f"{name[:8]}…"
     return ", ".join(figures.short(float(value)) for value in x) if len(x) <= 2 else f"{len(x)} inputs"
 
 
 def _words(experiment: Experiment, name: str) -> str:
-    cell = CELLS[experiment.cell]
+    cell, part = CELLS[experiment.cell], part_of(experiment)
     if name == "x":
-        return "input" if view().layer <= 1 else "what the layer below says"
+        if part.place:
+            both = "both halves of the layer below say" if experiment.bidirectional and not part.decoder else ""
+            return f"what {both or 'the layer below says'}"
+        return "the symbol it said before, and what the encoder knows at its end" if part.decoder else "input"
     if name.startswith("past "):
-        return f"{STATES.get(name[5:], 'state')} of this unit, one step before"
+        when = "one step later, where this half comes from" if part.reverse else "one step before"
+        return f"{STATES.get(name[5:], 'state')} of this unit, {when}"
     if name in cell.gates:
         kind = name if name in cell.signed_gates else f"{name} gate"
         keeps = cell.keepers.get(name, 0)
@@ -395,18 +451,26 @@ def _words(experiment: Experiment, name: str) -> str:
     return "abbreviation in the equations"
 
 
-def _equations(experiment: Experiment, found: Anatomy) -> None:
-    st.markdown(f"**Which numbers go into the equations?** Unit {view().unit}, t = {view().t}.")
+# Equations
+
+
+def _equations(found: Anatomy) -> None:
+    alone = " alone" if _all() else ""
+    st.markdown(f"**Which numbers go into the equations?** Unit {view().unit}{alone}, t = {view().t}.")
     rows = []
     for line in found.lines:
+        said = line.substituted(view().unit - 1)
         rows.append(line.latex.replace("=", "&=", 1))
-        if not line.latex.startswith("m_0"):
-            rows.append(r"&= \color{gray}{" + " = ".join(line.substituted(view().unit - 1)) + "}")
+        if said != [line.latex.partition("=")[2].strip()]:  # m_0 is a number already
+            rows.append(r"&= \color{gray}{" + " = ".join(said) + "}")
     body = "".join(
         row + (r" \\[0.1em] " if k + 1 < len(rows) and rows[k + 1].startswith("&") else r" \\[0.5em] ")
         for k, row in enumerate(rows)
     )
-    with st.container(key="inside_equations"):
+    height = 30 + sum(
+        TALL_LINE if r"\frac" in row else LINE for row in rows
+    )  # fixed: a scroll bar must not move the page
+    with st.container(key="inside_equations", height=height, border=False):
         st.latex(rf"\begin{{aligned}} {body} \end{{aligned}}")
     st.caption(
         "Grey: the line above with this step’s numbers, 3 digits of each. A matrix times a vector is one number, this "
@@ -417,61 +481,101 @@ def _equations(experiment: Experiment, found: Anatomy) -> None:
 # The time around it
 
 
-def _strip(told: Trace, steps: int) -> None:
-    cell, layer = CELLS[told.experiment.cell], told.layers[view().layer - 1]
-    if view().direction == "backward":
-        figure = _norms(told, layer.state_grads, steps)
+def _labels(experiment: Experiment) -> dict[str, str]:
+    """What the strip can show: every quantity of what is looked at, or one quantity of every unit."""
+    cell = CELLS[experiment.cell]
+    labels = {WHOLE: "every quantity, all units" if _all() else f"every quantity of unit {view().unit}"}
+    for name in (*cell.states, *cell.gates):
+        said = STATES.get(name, f"state {name}") if name in cell.states else _words(experiment, name)
+        labels[name] = f"every unit’s {said}"
+    return labels
+
+
+def _over_time(told: Trace) -> go.Figure:
+    if st.session_state.get("inside_strip") not in _labels(told.experiment):
+        st.session_state.inside_strip = WHOLE
+    shown = st.session_state.inside_strip
+    figure = _quantities(told) if shown == WHOLE else _units(told, shown)
+    if shown != WHOLE and not _all():
+        figures.mark_row(figure, view().unit, theme=theme())
+    if part_of(told.experiment).decoder:
+        figure.update_xaxes(title_text="step <i>t</i> of the answer")
+    return figures.mark_step(figure, view().t, theme=theme())
+
+
+def _strip(experiment: Experiment, figure: go.Figure) -> None:
+    labels = _labels(experiment)
+    st.selectbox(
+        "Over time", list(labels), key="inside_strip", format_func=labels.__getitem__,
+        help="What the diagram shows at one step, at every step of this example: a column a time step.",
+    )  # fmt: skip
+    look_for = f"{figure.layout.meta['look_for']} The two lines stand at t = {view().t}."
+    picture(figure, key="inside_strip_picture", look_for=look_for)
+
+
+def _values(told: Trace, name: str) -> np.ndarray:
+    """(t, H): values, or gradients as the diagram has them."""
+    part = part_of(told.experiment)
+    layer, end = told_of(told, part), steps_of(told.experiment, part, view().example)
+    if view().backward:
+        found = {**layer.preactivation_grads, **layer.state_grads}
     else:
-        names = [*cell.states, *cell.gates]
-        label = {n: STATES.get(n, f"state {n}") if n in cell.states else _words(told.experiment, n) for n in names}
-        name = st.session_state.get("inside_strip", names[0])
-        if name not in names:
-            name = st.session_state.inside_strip = names[0]
-        shown = st.selectbox(
-            "Over time", names, key="inside_strip", format_func=label.__getitem__,
-            help="One quantity of this example, a row a unit, a column a time step. The lines stand at the step above.",
-        )  # fmt: skip
-        figure = _heat(told, layer.states.get(shown, layer.gates.get(shown)), shown, steps)  # type: ignore[arg-type]
-    figures.mark_step(figure, view().t, theme=theme())
-    st.markdown(f"**{figure.layout.meta['question']}**")
-    st.plotly_chart(figure, key="inside_strip_picture", theme=None, config=dict(figures.PLOTLY_CONFIG))
-    st.caption(f"{figure.layout.meta['look_for']} The two lines stand at t = {view().t}.")
+        found = {**layer.gates, **layer.states}
+    values: np.ndarray = found[name][:end, 0]
+    return values
 
 
-def _heat(told: Trace, values: np.ndarray, name: str, steps: int) -> go.Figure:
+def _log10(sizes: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        found: np.ndarray = np.log10(np.abs(sizes))
+    return found
+
+
+def _quantities(told: Trace) -> go.Figure:
+    experiment, cell = told.experiment, CELLS[told.experiment.cell]
+    rows = []
+    for name in (*cell.states, *cell.gates):
+        values, gate = _values(told, name), _is_gate(experiment, name) and not view().backward
+        if not _all():
+            line = values[:, view().unit - 1]
+        else:
+            line = values.mean(1) if gate else np.sqrt(np.mean(values**2, 1))
+        kind = "norm" if view().backward else "gate" if gate else "size" if _all() else "signed"
+        rows.append(Row(f"{cell.symbols[name]}_t", _log10(line) if kind == "norm" else line, kind))
+    who = "the layer" if _all() else "this unit"
+    if view().backward:
+        question = f"When does the error reach {who}?"
+        look_for = "The size of each gradient: bright is alive, dark has vanished."
+    else:
+        question = f"What does {who} do over time?"
+        look_for = "A stripe that stays is a memory; a gate that changes at one step reacts to what is read there."
+    return figures.time_strip(rows, question=question, look_for=look_for, theme=theme())
+
+
+def _units(told: Trace, name: str) -> go.Figure:
+    """One quantity of every unit; of the units of this unit's page, where there are very many."""
     cell = CELLS[told.experiment.cell]
     first = (view().unit - 1) // SHOWN_UNITS * SHOWN_UNITS
-    rows = values[:steps, 0, first : first + SHOWN_UNITS].T
+    values = _values(told, name)[:, first : first + SHOWN_UNITS].T
+    if view().backward:
+        return figures.time_strip(
+            [Row(f"{cell.symbols[name]}_{{{first + k + 1}}}", _log10(row), "norm") for k, row in enumerate(values)],
+            question="Which units does the error reach, and when?",
+            look_for="A row a unit: bright is alive, dark has vanished.",
+            first=first + 1,
+            theme=theme(),
+        )
     signed, unbounded = name not in cell.gates or name in cell.signed_gates, name in cell.unbounded_gates
-    size = float(np.abs(rows[np.isfinite(rows)]).max(initial=0.0))
-    limit = 1.0 if size <= 1 else math.ceil(size)
+    size = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
     figure = figures.unit_heatmap(
-        rows,
+        values,
         kind="signed" if signed else "positive" if unbounded else "gate",
-        limit=limit,
+        limit=1.0 if size <= 1 else math.ceil(size),
         name=name if name in cell.gates else STATES.get(name, f"state {name}"),
         symbol=f"{cell.symbols[name]}_t",
         channel=f"{'gates' if name in cell.gates else 'states'}.{name}",
         keeps=cell.keepers.get(name, 0),
         theme=theme(),
     )
-    if first:
-        units = len(rows)
-        figure.update_traces(y=np.arange(first + 1, first + units + 1))
-        figure.update_yaxes(range=[first + units + 0.5, first + 0.5])
-    return figure
-
-
-def _norms(told: Trace, grads: Mapping[str, np.ndarray], steps: int) -> go.Figure:
-    cell = CELLS[told.experiment.cell]
-    names = (*cell.carried, cell.carried[0])[:2]
-    with np.errstate(divide="ignore"):
-        found = [np.log10(np.linalg.norm(grads[name][:steps, 0], axis=1)) for name in names]
-    second = {} if names[0] == names[1] else {"median_c": found[1], "low_c": found[1], "high_c": found[1]}
-    figure = figures.gradient_norm_plot(
-        np.arange(1, steps + 1), *[found[0]] * 3, **second, names=names,  # type: ignore[arg-type]
-        symbols=(cell.symbols[names[0]], cell.symbols[names[1]]), theme=theme(),
-    )  # fmt: skip
-    # One example has no median and no quantiles.
-    figure.layout.annotations = [words for words in figure.layout.annotations if "median" not in words.text]
-    return figure
+    figure.update_traces(y=np.arange(first + 1, first + len(values) + 1), meta=None)
+    return figure.update_yaxes(range=[first + len(values) + 0.5, first + 0.5])

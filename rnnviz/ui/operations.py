@@ -9,41 +9,52 @@ import numpy as np
 import streamlit as st
 
 from rnnviz import figures
-from rnnviz.analysis import log10_gradient_norms, memory_probe, operate
+from rnnviz.analysis import direct_path, half_life, log10_gradient_norms, memory_probe, operate
 from rnnviz.analysis.influence import Probe
 from rnnviz.cells import CELLS
 from rnnviz.errors import RnnvizError
 from rnnviz.experiment import Experiment
+from rnnviz.figures import Band
 from rnnviz.model import initial_parameters, probe_batch
 from rnnviz.tasks import TASKS
 from rnnviz.tracing import reach, trace
 from rnnviz.training import Checkpoint
 from rnnviz.ui.plain import literal
 from rnnviz.ui.playground import theme
+from rnnviz.ui.resting import picture
 
+ANCHOR = "try-it"
 KINDS = {"surgery": "Overrule a gate", "probe": "Change one input"}
+SHORTEST, LONGEST = 0.1, 1e6  # steps
 SHIFTS = (-4.0, -2.0, -1.0, 1.0, 2.0, 4.0)
 MOST_PROBES = 64  # steps changed, spread evenly where a sequence has more
 
 
 class Outcome(NamedTuple):
-    """A network on the probe batch: loss, share of right answers if there are any, reach in steps, log10 norms (T,)."""
+    """A network on the probe batch.
+
+    Attributes:
+        loss, right: means; `right` is the share of right answers, if there are any.
+        reach: steps back that the gradient stays alive.
+        norms: log10 of the gradient's norm, over examples.
+        kept: log10 of what the gate alone keeps of each step until the end, over units and examples; None where none keeps.
+        half_life: steps, the median unit's, of the gate's geometric mean over time; None likewise.
+    """
 
     loss: float
     right: float | None
     reach: int
-    median: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    norms: Band
+    kept: Band | None
+    half_life: float | None
 
 
 def operations(seen: Checkpoint, example: int) -> None:
     """One of two experiments, chosen by the visitor; only that one is computed."""
-    st.divider()
+    st.subheader("What does the network use? Try it", anchor=ANCHOR, divider="gray")
     st.segmented_control(
-        "What does the network use?", list(KINDS), key="inside_kind", default="surgery", required=True,
-        format_func=KINDS.__getitem__, help="Two experiments on the network as it is at this training step; its run is "
-        "left as it is.",
+        "Two experiments on the network as it is at this training step", list(KINDS), key="inside_kind", default="surgery",
+        required=True, format_func=KINDS.__getitem__, help="They are done to a copy: the run itself is left as it is.",
     )  # fmt: skip
     if st.session_state.inside_kind == "probe":
         _probe(seen, example)
@@ -94,54 +105,64 @@ def _surgery(seen: Checkpoint) -> None:
     if not cell.gates:
         st.info(f"{cell.title} has no gates to overrule. Choose an LSTM or a GRU in the sidebar.")
         return
-    columns = st.columns(2, gap="medium")
-    with columns[0]:
-        if st.session_state.get("inside_gate") not in cell.gates:
-            st.session_state.inside_gate = next(iter(cell.keepers), cell.gates[0])
-        gate = st.selectbox(
-            "Gate", list(cell.gates), key="inside_gate",
-            help="It is overruled in every layer, for every unit and every step.",
-        )  # fmt: skip
-    with columns[1]:
-        choices = _choices(experiment, gate)
-        if st.session_state.get("inside_how") not in choices:
-            st.session_state.inside_how = next(iter(choices))
-        words = st.selectbox(
-            "Do this to it", list(choices), key="inside_how",
-            help="Done to a copy of the weights: the gate’s rows and bias are set so that it says exactly this. Nothing is "
-            "trained again.",
-        )  # fmt: skip
+    if st.session_state.get("inside_gate") not in cell.gates:
+        st.session_state.inside_gate = next(iter(cell.keepers), cell.gates[0])
+    st.segmented_control(
+        "Gate", list(cell.gates), key="inside_gate", required=True,
+        help="It is overruled in every layer, for every unit and every step.",
+    )  # fmt: skip
+    gate: str = st.session_state.inside_gate
+    choices = _choices(experiment, gate)
+    if st.session_state.get("inside_how") not in choices:
+        st.session_state.inside_how = next(iter(choices))
+    st.pills(
+        "Do this to it", list(choices), key="inside_how", required=True,
+        help="Done to a copy of the weights: the gate’s rows and bias are set so that it says exactly this. Nothing is "
+        "trained again.",
+    )  # fmt: skip
+    words: str = st.session_state.inside_how
     how, value = choices[words]
     kept = seen.parameters.tobytes()
     before = _outcome(experiment, seen.step, kept, "", "", 0.0)
     after = _outcome(experiment, seen.step, kept, gate, how, value)
-    answered = before.right is not None and after.right is not None
-    metrics = st.columns(3 if answered else 2)
-    _metric(metrics[0], "Loss on the probe examples", before.loss, after.loss, "inverse")
+    shown = ["loss", *(["right"] if before.right is not None else []), *(["memory"] if before.kept else []), "reach"]
+    metrics = dict(zip(shown, st.columns(len(shown)), strict=True))
+    _metric(metrics["loss"], "Loss on the probe examples", before.loss, after.loss, "inverse")
     if before.right is not None and after.right is not None:
-        _metric(metrics[1], "Right answers", before.right, after.right, "normal")
-    metrics[-1].metric(
+        _metric(metrics["right"], "Right answers", before.right, after.right, "normal")
+    if before.half_life is not None and after.half_life is not None:
+        metrics["memory"].metric(
+            "Half-life of a memory", _steps(after.half_life), f"from {_steps(before.half_life)}", delta_color="off",
+            delta_arrow="off", border=True,
+            help="Steps after which the gate alone has let half of what a unit holds go: ln ½ / ln f, with f the geometric "
+            "mean of the gate that keeps, over time and examples; the median unit’s of the top layer. Only the direct path.",
+        )  # fmt: skip
+    metrics["reach"].metric(
         "Gradient reaches back", f"{after.reach} steps", f"{after.reach - before.reach:+d} from {before.reach}",
         delta_color="off", border=True, help="How many steps back from the last one the median norm stays above 1 % of the "
         "largest met on the way.",
     )  # fmt: skip
-    memory = cell.carried[0]
-    drawn = np.concatenate([outcome.median for outcome in (before, after)])
-    drawn = drawn[np.isfinite(drawn)]
-    span = (float(drawn.min()), float(drawn.max())) if drawn.size else (0.0, 0.0)
-    drawings = [
-        figures.gradient_norm_plot(
-            np.arange(1, len(outcome.median) + 1), outcome.median, outcome.low, outcome.high, names=(memory, memory),
-            symbols=(cell.symbols[memory],) * 2, extent=span, theme=theme(),
-        )
-        for outcome in (before, after)
-    ]  # fmt: skip
-    widest = min((figure.layout.yaxis for figure in drawings), key=lambda axis: axis.range[0])
-    for k, (column, title) in enumerate(zip(st.columns(2, gap="medium"), ("as it is", words), strict=True)):
-        drawings[k].update_layout(yaxis=widest)
-        with column:
-            st.markdown(f"**Which steps still feel the loss?** {gate}: {title}")
-            st.plotly_chart(drawings[k], key=f"inside_norms_{k}", theme=None, config=dict(figures.PLOTLY_CONFIG))
+    memory = cell.symbols[cell.carried[0]]
+    names, columns = ("as it is", f"{gate}: {words}"), st.columns(2, gap="medium")
+    with columns[0]:
+        norms = figures.before_and_after(
+            before.norms, after.norms, names=names, theme=theme(), question="Which steps still feel the loss?",
+            title=f"‖∂<i>L</i>/∂{figures.maths(f'{memory}_t')}‖<sub>2</sub>",
+            look_for="Median over the probe examples and 10–90 %. A line that falls to the left: early steps do not learn.",
+        )  # fmt: skip
+        picture(norms, key="inside_norms")
+    with columns[1]:
+        if before.kept is None or after.kept is None:
+            st.caption(f"{cell.title} has no gate that keeps its old state, so there is no direct path to draw.")
+        else:
+            symbol, plain = _keeping(experiment)
+            kept = figures.before_and_after(
+                before.kept, after.kept, names=names, theme=theme(), title=f"∏ {symbol}",
+                question="How much of each step does the gate keep until the end?",
+                look_for=f"The product of {plain} over all later steps, median over units and 10–90 %: level at 1 is a "
+                "memory. Only the direct path; the curve beside it has all.",
+            )  # fmt: skip
+            picture(kept, key="inside_kept")
     if seen.step:
         said = "Where the loss rises, this network had come to rely on the gate; another one, trained with the gate "
         said += "overruled from the start, may find another way."
@@ -149,11 +170,23 @@ def _surgery(seen: Checkpoint) -> None:
         said = (
             "This network is untrained, so its loss says nothing yet about what the gate is good for. Train it first."
         )
-    st.caption(f"Compare the two curves, and the loss above them. {said}")
+    st.caption(said)
 
 
 def _metric(column: Any, label: str, before: float, after: float, good: str) -> None:
     column.metric(label, f"{after:.3g}", f"{after - before:+.3g} from {before:.3g}", delta_color=good, border=True)
+
+
+def _steps(half_life: float) -> str:
+    return "for ever" if half_life > LONGEST else "none" if half_life < SHORTEST else f"{half_life:.3g} steps"
+
+
+def _keeping(experiment: Experiment) -> tuple[str, str]:
+    """The factor by which a state is kept, set as mathematics and in plain letters."""
+    cell = CELLS[experiment.cell]
+    gate, sign = max(cell.keepers.items(), key=lambda one: one[1])
+    symbol, plain = figures.maths(f"{cell.symbols[gate]}_t"), cell.symbols[gate]
+    return (symbol, plain) if sign > 0 else (f"(1 − {symbol})", f"1 − {plain}")
 
 
 @lru_cache(maxsize=64)
@@ -164,17 +197,30 @@ def _outcome(experiment: Experiment, step: int, parameters: bytes, gate: str, ho
     told = trace(network)
     many = TASKS[experiment.task].answers in ("every", "sequence")
     norms = log10_gradient_norms(told, loss="last" if many else "all")
-    some = norms[np.isfinite(norms).any(1) | np.isneginf(norms).any(1)]
-    with np.errstate(invalid="ignore"):
-        low, median, high = np.nanquantile(some, (0.1, 0.5, 0.9), axis=1, method="nearest")
+    found = _band(norms)
+    kept = half = None
+    if CELLS[experiment.cell].keepers:
+        path = direct_path(told, log10=True)  # (T + 1, B, H)
+        ends = np.full(path.shape[1], len(path) - 1) if told.lengths is None else told.lengths
+        # (H,) log10 of the geometric mean; the first step has nothing to keep.
+        per_step = (path[1] / np.maximum(ends - 1, 1)[:, None]).mean(0)
+        half = float(np.median(half_life(np.minimum(10.0**per_step, 1))))
+        kept = _band(path[1:].reshape(len(path) - 1, -1))
     return Outcome(
         float(told.losses.mean()),
         None if told.right is None else float(told.right.mean()),
-        int(reach(10.0**median)),
-        median,
-        low,
-        high,
+        int(reach(10.0 ** np.asarray(found.median))),
+        found,
+        kept,
+        half,
     )
+
+
+def _band(values: np.ndarray) -> Band:
+    """(T, N) log10, NaN in the padding -> quantiles over N; steps that no example reaches are left out."""
+    values = values[~np.isnan(values).all(1)]
+    low, median, high = np.nanquantile(values, (0.1, 0.5, 0.9), axis=1, method="nearest")
+    return Band(median, low, high)
 
 
 # Memory probe
@@ -185,7 +231,6 @@ def _probe(seen: Checkpoint, example: int) -> None:
     task = TASKS[experiment.task]
     names = list(task.output_names)
     output = 0
-    st.markdown("**Does the answer still depend on what was read then?**")
     if len(names) > 1:
         if st.session_state.get("inside_output") not in range(len(names)):
             st.session_state.inside_output = 0
@@ -201,7 +246,11 @@ def _probe(seen: Checkpoint, example: int) -> None:
     measured, predicted = found.measured[:, 0], found.predicted[:, 0]
     steps = len(probe_batch(experiment).inputs)
     figure = figures.influence_plot(found.steps + 1, measured, predicted, steps=steps, theme=theme())
-    st.plotly_chart(figure, key="inside_influence", theme=None, config=dict(figures.PLOTLY_CONFIG))
+    picture(
+        figure, key="inside_influence",
+        look_for=f"{figure.layout.meta['look_for']} An input is changed to its opposite: a value is mirrored within its "
+        "range, a symbol becomes the next one.",
+    )  # fmt: skip
     most, says = int(np.abs(measured).argmax()), int(np.abs(predicted).argmax())
     off = abs(predicted[most]) / abs(measured[most]) if measured[most] else np.nan
     st.markdown(
@@ -210,8 +259,6 @@ def _probe(seen: Checkpoint, example: int) -> None:
         + (f", {off:.3g} times as much" if np.isfinite(off) else "")
         + f". By the gradient alone, t = {found.steps[says] + 1} would matter most."
     )
-    st.caption(f"{figure.layout.meta['look_for']} An input is changed to its opposite: a value is mirrored "
-               "within its range, a symbol becomes the next one.")  # fmt: skip
 
 
 @lru_cache(maxsize=32)

@@ -48,10 +48,10 @@ def extent(snapshot: Snapshot) -> Extent:
     """The extent of everything recorded so far."""
     ends = [f.scalars[name] for f in snapshot.frames for name in ("gradient_low", "gradient_high") if name in f.scalars]
     with np.errstate(divide="ignore"):
-        return Extent(_decades(np.log10(snapshot.series["loss_mean"]), 2), _decades(np.array(ends), 5))
+        return Extent(whole_decades(np.log10(snapshot.series["loss_mean"]), 2), whole_decades(np.array(ends), 5))
 
 
-def _decades(log10_values: np.ndarray, coarse: int) -> tuple[float, float]:
+def whole_decades(log10_values: np.ndarray, coarse: int) -> tuple[float, float]:
     """Rounded outwards to `coarse` decades, but to single ones near 1, where every fresh axis reaches anyway."""
     finite = log10_values[np.isfinite(log10_values)]
     if not len(finite):
@@ -191,7 +191,7 @@ def _inside(experiment: Experiment, first: Frame, theme: Theme) -> tuple[Card, .
                 figures.unit_heatmap(
                     first.channels[channel],
                     kind="signed",
-                    limit=1.0 if bounded else _limit(first.channels[channel], 2.0 if cell.gates else 1.0),
+                    limit=1.0 if bounded else limit(first.channels[channel], 2.0 if cell.gates else 1.0),
                     name=STATES.get(state, f"state {state}"),
                     symbol=f"{cell.symbols[state]}_t",
                     channel=channel,
@@ -203,7 +203,7 @@ def _inside(experiment: Experiment, first: Frame, theme: Theme) -> tuple[Card, .
             figure = figures.unit_heatmap(
                 first.channels["reverse.h"],
                 kind="signed",
-                limit=1.0 if bounded else _limit(first.channels[channel], 2.0 if cell.gates else 1.0),
+                limit=1.0 if bounded else limit(first.channels[channel], 2.0 if cell.gates else 1.0),
                 name="hidden state, backwards",
                 symbol=f"{cell.symbols[state]}_t",
                 channel="reverse.h",
@@ -220,7 +220,7 @@ def _inside(experiment: Experiment, first: Frame, theme: Theme) -> tuple[Card, .
                 figures.unit_heatmap(
                     first.channels[channel],
                     kind="signed" if signed else "positive" if unbounded else "gate",
-                    limit=_limit(first.channels[channel]) if unbounded else 1.0,
+                    limit=limit(first.channels[channel]) if unbounded else 1.0,
                     name=gate if signed else f"{gate} gate",
                     symbol=f"{cell.symbols[gate]}_t",
                     channel=channel,
@@ -246,7 +246,7 @@ def _inside_of(experiment: Experiment) -> str:
     return f"{where}, at this step" + (f": {', '.join(which)}" if which else "")
 
 
-def _limit(values: np.ndarray, at_least: float = 1.0) -> float:
+def limit(values: np.ndarray, at_least: float = 1.0) -> float:
     """Where the colours of an unconfined quantity end: what the untrained network has, rounded up."""
     largest = float(np.nanmax(np.abs(values.astype(np.float64)), initial=0.0))
     decade = 10.0 ** math.floor(math.log10(largest)) if largest > 0 else 1.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from typing import NamedTuple
 
 import streamlit as st
 
@@ -14,11 +13,11 @@ from rnnviz.ui import look, session
 from rnnviz.ui.pictures import extent, sections
 from rnnviz.ui.plain import literal
 from rnnviz.ui.readouts import readouts
-from rnnviz.ui.stage import Readout, Resync, Status, feed, frames_to_send, pack_feed, stage
+from rnnviz.ui.sending import message, missing
+from rnnviz.ui.stage import Readout, Status, feed, stage
 
 POLL_TRAINING, POLL_RESTING = 0.15, 1.0  # seconds
 SAFE_CLIP = 1.0
-RESENT_STEPS = 500
 
 
 def theme() -> Theme:
@@ -175,61 +174,14 @@ def live_feed(run: LiveRun, shown: Snapshot) -> None:
         snapshot = run.poll()
         if _said(snapshot) != said:
             st.rerun()
-        feed(_message(snapshot), key="feed", on_resync=_missing)
+        feed(message(snapshot, _status(snapshot)), key="feed", on_resync=missing)
 
     poll()
-
-
-class Sent(NamedTuple):
-    """What this session has been sent of a run: the steps of its frames, and how many training steps of its series."""
-
-    run: str
-    epoch: int
-    frames: frozenset[int]
-    series: int
 
 
 def _said(snapshot: Snapshot) -> tuple[object, ...]:
     """What the page outside the feed depends on."""
     return snapshot.status, snapshot.sentence, snapshot.experiment, extent(snapshot)
-
-
-def _missing(resync: Resync) -> None:
-    st.session_state.resync = resync
-
-
-def _message(snapshot: Snapshot) -> bytes:
-    """What the browser needs next. The same bytes again while nothing has changed, so that nothing is sent."""
-    asked: Resync | None = st.session_state.pop("resync", None)
-    if asked is not None and asked.run != snapshot.id:
-        asked = None
-    cached = st.session_state.get("message")
-    if asked is None and cached is not None and cached[0] == (snapshot.id, snapshot.revision):
-        payload: bytes = cached[1]
-        return payload
-    sent: Sent = st.session_state.get("sent", Sent("", 0, frozenset(), 0))
-    if sent.run != snapshot.id or sent.epoch != snapshot.epoch:
-        sent = Sent(snapshot.id, snapshot.epoch, frozenset(), 0)
-    # A message may be dropped on its way: the series go a little twice, and for whatever else is missing the browser asks.
-    new = frames_to_send(snapshot.frames, have=asked.steps if asked else sent.frames)
-    payload = pack_feed(
-        run=snapshot.id,
-        revision=snapshot.revision,
-        epoch=snapshot.epoch,
-        epoch_from=snapshot.epoch_from,
-        status=_status(snapshot),
-        kept=[f.step for f in snapshot.frames],
-        rewindable=snapshot.rewindable_to,
-        frames=new,
-        series=snapshot.series,
-        series_from=min(asked.series if asked else max(0, sent.series - RESENT_STEPS), snapshot.step),
-        values={"speed": snapshot.steps_per_second},
-        answer=asked is not None,
-    )
-    known = frozenset(asked.steps) if asked else sent.frames
-    st.session_state.sent = Sent(snapshot.id, snapshot.epoch, known | {f.step for f in new}, snapshot.step)
-    st.session_state.message = ((snapshot.id, snapshot.revision), payload)
-    return payload
 
 
 def _status(snapshot: Snapshot) -> Status:

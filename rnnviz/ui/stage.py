@@ -106,10 +106,17 @@ class Card:
 
 @dataclass(frozen=True)
 class Section:
-    """Cards under one heading, two to a row where there is room."""
+    """Cards under one heading, `columns` to a row where there is room.
+
+    A `sticky` section stays in view while the others scroll, where the window is high enough. `mark` is the colour of a
+    bar before the heading.
+    """
 
     title: str
     cards: tuple[Card, ...]
+    columns: int = 2
+    sticky: bool = False
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -357,7 +364,14 @@ def _drawn(sections: Sequence[Section], theme: Mapping[str, str], empty: str) ->
     """What board and stage have in common: the cards, and the theme they are drawn for."""
     return {
         "sections": [
-            {"title": section.title, "cards": [_card(card, empty) for card in section.cards]} for section in sections
+            {
+                "title": section.title,
+                "columns": section.columns,
+                "sticky": section.sticky,
+                "mark": section.mark,
+                "cards": [_card(card, empty) for card in section.cards],
+            }
+            for section in sections
         ],
         "theme": dict(theme),
         "scheme": st.context.theme.type,

@@ -78,6 +78,58 @@ def test_each_layer_of_a_stack():
         np.testing.assert_allclose(h.value, told.layers[layer].states["h"][5, 1])
 
 
+def agrees(told, layer, part, values, steps):
+    """The part's numbers are the trace's, and what comes back along its wires is its total gradient."""
+    cell, after = CELLS[told.experiment.cell], -1 if part.get("reverse") else 1
+    for t in steps:
+        now = dissect(told, t, EXAMPLE, layer, **part)
+        said = {line.name: line.value for line in now.lines}
+        for name in cell.states:
+            np.testing.assert_allclose(said[name], values.states[name][t, EXAMPLE], rtol=1e-9, atol=1e-12)
+        for name in cell.gates:
+            np.testing.assert_allclose(said[name], values.gates[name][t, EXAMPLE], rtol=1e-9, atol=1e-12)
+        if layer + 1 < told.experiment.layers or not 0 <= t + after < len(values.states["h"]):
+            continue  # the layer above reads h too
+        following = dissect(told, t + after, EXAMPLE, layer, **part)
+        for name in set(cell.carried) - {"h"}:
+            back = sum(wire.grad for wire in now.wires if wire.source == name)
+            back = back + sum(wire.grad for wire in following.wires if wire.source == f"past {name}")
+            np.testing.assert_allclose(back, values.state_grads[name][t, EXAMPLE], rtol=1e-7, atol=1e-15)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("layer", [0, 1])
+def test_the_half_that_reads_from_the_end(cell, layer):
+    task = "xor_last" if cell in ("lstm", "rnn") else "latch"  # latch: sequences of different lengths
+    told = trace(start(Experiment(cell=cell, task=task, length=20, hidden_size=5, layers=2, bidirectional=True)))
+    end = len(told.inputs) if told.lengths is None else int(told.lengths[EXAMPLE])
+    agrees(told, layer, {"reverse": True}, told.layers[layer].reverse, [0, 3, end - 2, end - 1])
+    found = dissect(told, 3, EXAMPLE, layer, reverse=True)
+    assert {node.symbol[-6:] for node in found.nodes if node.kind == "past"} == {"_{t+1}"}
+    printed = " ".join(line.latex for line in found.lines)
+    assert "t-1" not in printed
+    assert "t+1" in printed
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("more", [{}, {"bidirectional": True, "attention": True, "residual": True, "layer_norm": True}])
+def test_every_layer_of_a_decoder(cell, more):
+    experiment = Experiment(cell=cell, task="reverse", length=6, hidden_size=5, layers=2, **more)
+    told = trace(advance(start(experiment), steps=2).checkpoint)
+    for layer in (0, 1):
+        agrees(told, layer, {"decoder": True}, told.decoder[layer], range(len(told.outputs)))
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_nothing_comes_back_over_a_cut(reverse):
+    experiment = Experiment(cell="lstm", task="xor_last", length=12, hidden_size=5, bptt_window=4, bidirectional=True)
+    told = trace(start(experiment))
+    values = told.layers[0].reverse if reverse else told.layers[0]
+    agrees(told, 0, {"reverse": reverse}, values, range(12))
+    cut = 12 - 1 - 4 if reverse else 4
+    assert not any(node.grad.any() for node in dissect(told, cut, reverse=reverse).nodes if node.kind == "past")
+
+
 def test_numbers_have_at_most_three_digits():
     assert latex_number(0.123456) == "0.123"
     assert latex_number(-1.5e-12) == r"-1.5 \times 10^{-12}"
@@ -94,3 +146,10 @@ def test_what_is_not_there_is_refused(t, example, layer):
     told = trace(start(Experiment(cell="rnn", task="adding", length=T, hidden_size=4)))
     with pytest.raises(RnnvizError, match=r"must be from 0 to"):
         dissect(told, t, example, layer)
+
+
+@pytest.mark.parametrize("part", [{"reverse": True}, {"decoder": True}])
+def test_a_part_that_the_network_lacks_is_refused(part):
+    told = trace(start(Experiment(cell="rnn", task="adding", length=T, hidden_size=4)))
+    with pytest.raises(RnnvizError, match=f"`{next(iter(part))}` needs a "):
+        dissect(told, 0, **part)

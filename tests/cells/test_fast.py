@@ -29,7 +29,7 @@ def by_hand(
     tape = cell.fast.forward(z, joined, activation)
     found = cell.fast.backward(tape, joined, activation, direct.transpose(1, 2).contiguous(), window)
     assert found.rows is not None
-    whole = torch.einsum("rtb,tkb->rk", found.rows, z[:-1])
+    whole = torch.einsum("rtb,tkb->rk", found.rows, z[:-1]) if found.weights is None else found.weights
     to_inputs = torch.einsum("rk,rtb->tbk", joined[:, H:-1], found.rows)
     return tape, found, cell.fast.split(whole, H), to_inputs
 

@@ -1,5 +1,6 @@
 """The hand-written forward and backward passes against autograd through the reference equations, in the whole network."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -52,6 +53,15 @@ def test_every_state_gate_and_gradient_equals_autograd(cell: str, activation: st
 )
 def test_no_shape_is_special(experiment: Experiment, T: int, B: int, seed: int, padded: bool) -> None:
     passes_agree(experiment, random_batch(experiment.task, T, B, seed, padded=padded), seed)
+
+
+@pytest.mark.parametrize("cell", FAST)
+def test_a_cell_may_do_without_a_fast_pass(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = Experiment(cell=cell, layers=2, hidden_size=4, bptt_window=3)
+    batch, parameters = random_batch("adding", 7, 3), random_parameters(experiment)
+    fast = recorded(run_pass(experiment, parameters, batch))
+    monkeypatch.setitem(CELLS, cell, replace(CELLS[cell], fast=None))
+    assert_same(fast, recorded(run_pass(experiment, parameters, batch)), 1e-10)
 
 
 @pytest.mark.parametrize(("cell", "activation"), NETWORKS)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from rnnviz.figures import FIGURES, Colouring, Curve, Exam, Link, Part
+from rnnviz.figures import FIGURES, Band, Colouring, Curve, Exam, Line, Link, Part, Row
 
 T, U, F = 50, 12, 7
 t = np.arange(1, T + 1)
@@ -48,6 +48,11 @@ PARTS = [
     Part("h", "h_t", "tanh", "signed", 0.8, "hidden state"),
 ]
 LINKS = [Link("x", "h", 1.5e-12), Link("past h", "h", -0.2)]
+
+
+QUANTITIES = [Row("c_t", 3 * np.sin(t), "signed"), Row("f_t", P[0], "gate"), Row("h_t", np.abs(np.sin(t)), "size")]
+ASKS = {"question": "What?", "look_for": "That."}
+BAND = Band(decay, decay - 0.5, decay + 0.5)
 
 
 class Call(NamedTuple):
@@ -132,8 +137,34 @@ CALLS = [
     Call("gate_saturation", ({"forget": (np.linspace(0, 0.5, 8), np.linspace(1, 0, 8)), "reset": (P[0], P[1])},), {}),
     Call("cell_diagram", (PARTS, LINKS), {"cell": "rnn"}),
     Call("cell_diagram", (PARTS, LINKS), {"backward": True}),
+    Call("cell_diagram", (PARTS, LINKS), {"cell": "rnn", "mirrored": True, "sizes": True}),
+    Call("time_strip", (QUANTITIES,), ASKS),
+    Call("time_strip", ([Row(f"h_{k}", decay, "norm") for k in range(12)],), {**ASKS, "first": 65}),
+    Call("time_strip", ([Row("h_t", decay, "norm"), Row("c_t", decay - np.inf, "norm")],), ASKS),
+    Call("before_and_after", (BAND, Band(decay - 60, decay - np.inf, decay)), {**ASKS, "title": "size"}),
     Call("influence_plot", (t, 10.0**decay, -(10.0**decay) / 2), {"steps": T}),
     Call("influence_plot", (t, np.zeros(T), np.zeros(T)), {"steps": T}),
+    Call(
+        "race_losses",
+        (["LSTM", "GRU"], np.arange(4), random.random((4, 2, 3))),
+        {
+            "budget": 100,
+            "clock_title": "training step",
+            "loss_name": "squared error",
+            "baseline": Line(1 / 6, "guessing"),
+            "threshold": Line(0.01, "solved"),
+        },
+    ),
+    Call(
+        "race_losses",
+        (["LSTM", "GRU"], np.arange(4), np.full((4, 2, 3), np.nan)),
+        {"budget": 100, "clock_title": "training step", "loss_name": "squared error", "extent": (-3, 7)},
+    ),
+    Call(
+        "race_reach",
+        (["LSTM", "GRU"], np.arange(4), T * random.random((4, 2, 3))),
+        {"budget": 100, "clock_title": "training step", "fraction": 0.01, "column": 6, "steps": T},
+    ),
 ]
 
 

@@ -76,6 +76,8 @@ def test_which_pictures_are_over_time_and_over_training() -> None:
         "unit_half_lives",
         "gate_saturation",
         "cell_diagram",
+        "race_losses",
+        "race_reach",
     }
     assert over_time == set(FIGURES) - others
     training = {call.name: build(call).layout.meta.get("training_axis") for call in CALLS}
@@ -83,6 +85,8 @@ def test_which_pictures_are_over_time_and_over_training() -> None:
         "loss_curve": "x",
         "gradient_training_heatmap": "y",
         "lyapunov_over_training": "x",
+        "race_losses": "x",
+        "race_reach": "x",
     }
 
 

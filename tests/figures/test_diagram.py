@@ -5,7 +5,7 @@ import pytest
 
 from rnnviz.figures import Link, Part, cell_diagram, palette, short
 from rnnviz.figures.diagram import LAYOUTS
-from rnnviz.figures.theme import GATE, SIGNED, legible_on, sample
+from rnnviz.figures.theme import GATE, SIGNED, SIZE, legible_on, sample
 
 CHAIN = [Part(name, f"{name}_t", "", "signed", k / 4) for k, name in enumerate("abcde")]
 LINKS = [Link(*ends, 0.5) for ends in ("ab", "bc", "cd", "de", "ae", "be")]
@@ -13,6 +13,12 @@ LINKS = [Link(*ends, 0.5) for ends in ("ab", "bc", "cd", "de", "ae", "be")]
 
 def wires(figure):
     return {trace.name: trace for trace in figure.data if "→" in trace.name}
+
+
+def arrows(figure):
+    """x of tail and tip of every arrow."""
+    (trace,) = (trace for trace in figure.data if trace.name == "arrows")
+    return np.array(trace.x).reshape(-1, 3)[:, :2]
 
 
 def places(figure):
@@ -39,8 +45,24 @@ def test_a_box_stands_right_of_all_it_needs():
 @pytest.mark.parametrize("backward", [False, True])
 def test_arrows_point_where_the_numbers_run(backward):
     figure = cell_diagram(CHAIN, LINKS, backward=backward)
-    for arrow in (trace for trace in figure.data if trace.name == "arrow"):
-        assert (arrow.x[1] < arrow.x[0]) == backward
+    found = arrows(figure)
+    assert len(found) == len(LINKS)
+    assert ((found[:, 1] < found[:, 0]) == backward).all()
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_a_layer_that_reads_from_the_end_has_its_past_at_the_right(backward):
+    plain, mirrored = (cell_diagram(CHAIN, LINKS, backward=backward, mirrored=turned) for turned in (False, True))
+    for name, (x, y) in places(plain).items():
+        np.testing.assert_allclose(places(mirrored)[name], (1 - x, y), atol=1e-6)
+    found = arrows(mirrored)
+    assert ((found[:, 1] < found[:, 0]) != backward).all()
+    assert "t + 1" in mirrored.layout.xaxis.title.text
+
+
+def test_sizes_have_no_sign_and_so_no_colour_of_one():
+    figure = cell_diagram(CHAIN[:3], [Link("a", "b", 2.0), Link("b", "c", 1.0)], sizes=True)
+    assert wires(figure)["a → b"].line.color == sample(SIZE, "light", 1.0)
 
 
 def test_a_wire_is_as_thick_as_its_number_and_coloured_by_its_sign():
@@ -74,7 +96,7 @@ def test_short_numbers(value, said):
 
 
 def test_text_can_be_read_on_every_shade():
-    for scale in (GATE, SIGNED):
+    for scale in (GATE, SIGNED, SIZE):
         for theme in ("light", "dark"):
             for at in np.linspace(0, 1, 11):
                 assert legible_on(sample(scale, theme, float(at))) in (palette("light").ink, palette("dark").ink)

@@ -17,6 +17,7 @@ from rnnviz.figures.theme import (
     PROBABILITY,
     RELIEF,
     SIGNED,
+    SIZE,
     Theme,
     norm_scale,
     palette,
@@ -174,5 +175,6 @@ def test_legend_shows_the_very_same_scales(theme: Theme) -> None:
     assert palette(theme).below_floor in html
     assert html.count("linear-gradient") == 3
     assert legend_html(theme, only=["gate"]).count("linear-gradient") == 1
+    assert all(colour in legend_html(theme, only=["size"]) for _, colour in SIZE[theme])
     with pytest.raises(ValueError, match="signed, gate, norm"):
         legend_html(theme, only=["loss"])

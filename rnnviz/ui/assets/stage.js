@@ -92,6 +92,10 @@ class Board {
       const [title, grid] = block.children;
       title.textContent = section.title;
       title.hidden = !section.title;
+      title.style.setProperty("--rnnviz-lane", section.mark);
+      title.classList.toggle("rnnviz-marked", Boolean(section.mark));
+      block.classList.toggle("rnnviz-sticky", section.sticky);
+      grid.style.setProperty("--rnnviz-columns", section.columns);
       section.cards.forEach((card, place) => {
         const picture = this.#picture(card);
         if (grid.children[place] !== picture.root) grid.insertBefore(picture.root, grid.children[place] ?? null);

@@ -1,0 +1,142 @@
+"""How every lane of a race stands, as a table and in words."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+
+import streamlit as st
+
+from rnnviz import figures
+from rnnviz.analysis.success import success_interval
+from rnnviz.figures import palette
+from rnnviz.runs import Race, RaceSnapshot, Standing
+from rnnviz.ui.playground import theme
+from rnnviz.ui.race_state import lane_names
+from rnnviz.ui.readouts import shows_accuracy
+
+TABLE_EVERY = 1.0  # seconds
+
+
+def table(race: Race, shown: RaceSnapshot) -> None:
+    """How every lane stands, and in one sentence what that says; anew every second while they train."""
+
+    @st.fragment(run_every=TABLE_EVERY if shown.status in ("training", "pausing") else None)
+    def rows() -> None:
+        snapshot = race.poll()
+        names = lane_names(race.experiments)
+        beside = st.columns([5, 3], gap="large", vertical_alignment="center")
+        beside[0].html(table_html(race, names, snapshot.standings))
+        beside[1].markdown(verdict(race, names, snapshot))
+
+    rows()
+
+
+COLUMNS = (
+    ("lane", ""),
+    ("weights", "Numbers one network learns."),
+    ("loss", "Mean loss of the last 100 training steps; the median seed, and from the best to the worst."),
+    ("accuracy", "Share of right answers in the last 100 training steps; the median seed."),
+    ("solved", "Seeds that count as solved, and the success rates these do not speak against (Wilson's 95 % interval)."),
+    ("at step", "The training step from which it counts as solved; the median of the seeds that are."),
+    ("after", "Seconds of computing one network took to get there, on this machine."),
+    ("reaches back", "Steps from the last one to where the median gradient norm falls below 1 % of its largest."),
+    ("per step back", "The factor by which the gradient norm changes with each step back in time, by a straight line "
+     "through its logarithm. 1 is a level line; .6 leaves one part in a hundred after nine steps."),
+)  # fmt: skip
+
+
+def table_html(race: Race, names: list[str], standings: list[Standing]) -> str:
+    """The table: a row a lane, beginning with its colour and line style, so that it is the legend as well."""
+    colours, several = palette(theme()), race.seeds > 1
+    cell = "padding:3px 14px 3px 0;white-space:nowrap;text-align:right"
+    judged = shows_accuracy(race.experiments[0])
+    head = "".join(
+        f'<th title="{escape(text)}" style="{cell};font-weight:400;color:{colours.muted};'
+        f'{"text-decoration:underline dotted;cursor:help" if text else "text-align:left"}">{title}</th>'
+        for title, text in COLUMNS
+        if judged or title != "accuracy"
+    )
+    body = ""
+    for k, (name, standing) in enumerate(zip(names, standings, strict=True)):
+        T = race.experiments[k].length
+        solved = f"{standing.solved}/{standing.seeds}"
+        if several:
+            low, high = success_interval(standing.solved, standing.seeds)
+            solved += f" ({100 * low:.0f}–{100 * high:.0f} %)"
+        elif standing.seeds == 1:
+            solved = "yes" if standing.solved else "not yet" if race.clock < race.budget else "not in this budget"
+        loss = number(standing.loss[1])
+        if several and math.isfinite(standing.loss[1]):
+            loss += f" ({number(standing.loss[0])}–{number(standing.loss[2])})"
+        if standing.diverged:
+            solved = f"{len(standing.diverged)} diverged" if several else "diverged"
+        values = (
+            f"{standing.parameters:,}".replace(",", "\u2009"),
+            loss,
+            *(
+                [f"{100 * standing.accuracy[1]:.3g} %" if math.isfinite(standing.accuracy[1]) else "–"]
+                if judged
+                else []
+            ),
+            solved,
+            number(standing.solved_step[1], whole=True),
+            f"{number(standing.solved_seconds[1])} s" if standing.solved else "–",
+            f"{number(standing.reach[1], whole=True)} of {T}",
+            f"× {number(standing.decay[1])}",
+        )
+        swatch = figures.lanes_html([name], theme(), first=k)
+        body += f'<tr><td style="{cell};text-align:left">{swatch}</td>' + "".join(
+            f'<td style="{cell}">{value}</td>' for value in values
+        )
+        body += "</tr>"
+    return (
+        f'<div style="overflow-x:auto"><table style="border-collapse:collapse;font-size:14px;line-height:20px;'
+        f'font-variant-numeric:tabular-nums;color:{colours.ink}"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def number(value: float, *, whole: bool = False) -> str:
+    """Three significant digits, or a whole number; a dash for none."""
+    if not math.isfinite(value):
+        return "–"
+    return f"{value:,.0f}".replace(",", "\u2009") if whole else f"{value:.3g}"
+
+
+def verdict(race: Race, names: list[str], snapshot: RaceSnapshot) -> str:
+    """What the table says, in words."""
+    lanes = [(name, standing) for name, standing in zip(names, snapshot.standings, strict=True)]
+    decays = [(standing.decay[1], name) for name, standing in lanes if math.isfinite(standing.decay[1])]
+    if snapshot.step == 0:
+        if len(decays) < 2:
+            return "Nothing is trained yet: press Start."
+        (low, worst), (high, best) = min(decays), max(decays)
+        return (
+            f"Untrained, the gradient of **{best}** changes by × {high:.3g} with each step back, that of **{worst}** by "
+            f"× {low:.3g}. Press Start: which of them learns?"
+        )
+    done = sorted((standing.solved_step[1], _solved(name, standing)) for name, standing in lanes if standing.solved)
+    open_ = [f"**{name}**" for name, s in lanes if not s.solved and not s.diverged]
+    broken = [f"**{name}**" for name, s in lanes if s.diverged]
+    said = []
+    if done:
+        said.append("Solved by " + ", ".join(text for _, text in done) + ".")
+    if open_:
+        ended = snapshot.step >= snapshot.budget
+        said.append(("Not solved in this budget: " if ended else "Not yet: ") + ", ".join(open_) + ".")
+    if broken:
+        said.append("Diverged: " + ", ".join(broken) + ".")
+    unsolved = [(s.reach[1], s.decay[1], name) for name, s in lanes if not s.solved and math.isfinite(s.reach[1])]
+    if unsolved:
+        reach, decay, name = max(unsolved)
+        T = race.experiments[0].length
+        said.append(
+            f"Of those still learning, **{name}** reaches back furthest: {reach:.0f} of {T} steps, × {decay:.3g} a step."
+        )
+    return " ".join(said)
+
+
+def _solved(name: str, standing: Standing) -> str:
+    seeds = f", {standing.solved} of {standing.seeds} seeds" if standing.seeds > 1 else ""
+    return f"**{name}** (step {number(standing.solved_step[1], whole=True)}{seeds})"
