@@ -24,6 +24,7 @@ def trained(page: Page, server: str, settle) -> None:
 def test_scrubbing_moves_the_dots_and_keeps_the_view_that_was_turned(app_server, new_page, settle) -> None:
     page = new_page(viewport={"width": 900, "height": 700})  # drawn without a graphics card: every pixel counts
     trained(page, app_server.url, settle)
+    page.locator(".st-key-space_picture .rnnviz-gd").hover()  # once it stands still
     box = page.locator(".st-key-space_picture .rnnviz-gd").bounding_box()
     middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     still = page.evaluate(CAMERA)
