@@ -11,9 +11,15 @@ from playwright.sync_api import Browser, sync_playwright
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SHOTS = {
-    "lstm-solves-adding": ("cell=lstm&task=adding&length=50&forget_bias=1", "light"),
-    "rnn-does-not": ("cell=rnn&task=adding&length=50", "light"),
-    "gru-dark": ("cell=gru&task=temporal_order&length=50", "dark"),
+    "lstm-solves-adding": ("playground?cell=lstm&task=adding&length=50&forget_bias=1", "Train", "light", 900),
+    "rnn-does-not": ("playground?cell=rnn&task=adding&length=50", "Train", "light", 900),
+    "gru-dark": ("playground?cell=gru&task=temporal_order&length=50", "Train", "dark", 900),
+    "cell-race": (
+        "cell_race?task=adding&steps=1500&lane1=rnn&lane2=lstm&lane3=gru&lane4=mingru&lane5=lru&seeds=5",
+        "Start",
+        "light",
+        1180,
+    ),
 }
 
 
@@ -22,19 +28,19 @@ def main(server: str) -> None:
     chromium = os.environ.get("RNNVIZ_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for name, (query, scheme) in SHOTS.items():
-            _shoot(browser, f"{server}/playground?{query}", scheme, DOCS / f"{name}.png")
+        for name, (address, button, scheme, height) in SHOTS.items():
+            _shoot(browser, f"{server}/{address}", button, scheme, height, DOCS / f"{name}.png")
         browser.close()
 
 
-def _shoot(browser: Browser, url: str, scheme: str, file: Path) -> None:
-    page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+def _shoot(browser: Browser, url: str, button: str, scheme: str, height: int, file: Path) -> None:
+    page = browser.new_page(viewport={"width": 1440, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
     page.goto(url)
     page.wait_for_function("window.rnnviz && window.rnnviz.updates > 0")
-    page.get_by_role("button", name="Train", exact=True).click()
+    page.get_by_role("button", name=button, exact=True).click()
     page.wait_for_function(
         "['finished', 'solved'].includes(window.rnnviz.store.status?.word) && window.rnnviz.store.newest >= 1400",
-        timeout=120_000,
+        timeout=240_000,
     )
     page.mouse.move(0, 0)
     page.wait_for_timeout(1000)

@@ -2,6 +2,35 @@
 
 Where a result runs over time, index t of a (T, ...) array belongs to step t + 1 of the textbook, as in a trace. Arrays of
 T + 1 (products, direct paths, states of `Dynamics.run`) begin with the initial state, so there index t is step t.
+
+Each result has its figure in `rnnviz.figures`; `tests/figures/test_analysis_figures.py` calls them all:
+
+    bounds                decay_curves
+    decay_rate            decay_curves
+    direct_path           decay_curves
+    dissect               cell_diagram
+    fixed_points          mark_fixed_points
+    half_life             unit_half_lives
+    horizon               gradient_norm_plot
+    jacobian_products     singular_value_fan
+    jacobians             eigenvalue_plane
+    log10_gradient_norms  gradient_norm_plot
+    log10_norms           decay_curves
+    lyapunov_exponents    lyapunov_over_training
+    memory_probe          influence_plot
+    operate               unit_half_lives
+    project               trajectories_3d
+    saliency              unit_heatmap
+    saturation            gate_saturation
+    singular_values       singular_value_fan
+    spectral_norm         eigenvalue_plane
+    spectral_radius       eigenvalue_plane
+    step_gradients        step_share_bars
+    step_shares           step_share_bars
+    time_scale            unit_half_lives
+    tracking              unit_over_sequence
+
+Two draw nothing: `inside` says which steps are not padding, `success_interval` is a pair of numbers.
 """
 
 from rnnviz.analysis.anatomy import Anatomy, dissect

@@ -16,6 +16,7 @@ from rnnviz.cells import ACTIVATIONS, CELLS, Cell, Weights
 from rnnviz.errors import RnnvizError
 from rnnviz.experiment import Experiment
 from rnnviz.model import between, layer_weights, views
+from rnnviz.recurrence import Layer
 from rnnviz.training import Checkpoint
 
 CHUNK = 2**23  # float64 numbers in one block of Jacobians, 64 MiB
@@ -138,8 +139,14 @@ class Dynamics:
                 raise RnnvizError(f"`state` must have shape ({B}, {self.size}). Got {tuple(first.shape)}.")
             states[0] = first
         with torch.no_grad():
-            for t in range(T):
-                states[t + 1] = self(states[t], x[t])
+            if self.cell.fast is not None and len(self.layers) == 1 and state is None:
+                layer = Layer("0", self.cell, self.hidden_size, self.activation)
+                layer.run(x.transpose(1, 2), self.layers[0])
+                found = [layer.tape.states[name].transpose(1, 2) for name in self.cell.carried]
+                torch.cat(found, 2, out=states)
+            else:
+                for t in range(T):
+                    states[t + 1] = self(states[t], x[t])
         return states.numpy()
 
     def checked_inputs(self, inputs: ArrayLike) -> Tensor:
@@ -190,7 +197,7 @@ class Dynamics:
         """
         N, n = states.shape
         after, found = torch.empty_like(states), torch.empty(N, n, n, dtype=states.dtype)
-        if self._unit_by_unit:
+        if self.unit_by_unit:
             for k in range(0, N, self.block):
                 part = slice(k, k + self.block)
                 self._fill(states[part], x[part], after[part], found[part])
@@ -207,7 +214,7 @@ class Dynamics:
         return after, found
 
     @property
-    def _unit_by_unit(self) -> bool:
+    def unit_by_unit(self) -> bool:
         """Whether units meet only in W_hh h, so that a Jacobian is diagonals and rows of W_hh, each times a number."""
         return len(self.layers) == 1 and "W_hh" in self.layers[0] and self.cell.name not in READS_THROUGH
 

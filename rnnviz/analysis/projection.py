@@ -22,6 +22,8 @@ class Projection:
         axes: (k, n) orthonormal, most variance first; the largest entry of each is positive.
         explained: (k,) the share of each in the total variance; zero throughout if nothing varies.
         scores: for each of the given items, (..., k) its states along the axes.
+
+    After `toward` they are principal axes no longer: they span the same, but stand in another way.
     """
 
     mean: np.ndarray
@@ -38,6 +40,23 @@ class Projection:
         """(..., k) -> (..., n): the states again, exactly if all axes were kept."""
         found: np.ndarray = np.asarray(scores, np.float64) @ self.axes + self.mean
         return found
+
+    def toward(self, near: np.ndarray) -> Projection:
+        """The same span, its axes turned within it as close as they come to `near` (k, n): orthogonal Procrustes.
+
+        What was fitted anew to a few more states then continues what was seen before, without a spin or a flip
+        (Schoenemann 1966). `explained` is each turned axis' own share; the sum stays.
+
+        Raises:
+            RnnvizError: if the shapes differ.
+        """
+        if np.shape(near) != self.axes.shape:
+            raise RnnvizError(f"`near` must have the shape of the axes, {self.axes.shape}. Got {np.shape(near)}.")
+        U, _, V = np.linalg.svd(np.asarray(near, np.float64) @ self.axes.T)
+        turn = U @ V
+        return Projection(
+            self.mean, turn @ self.axes, np.square(turn) @ self.explained, [scores @ turn.T for scores in self.scores]
+        )
 
 
 @one_thread()

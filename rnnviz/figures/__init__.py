@@ -24,6 +24,7 @@ from rnnviz.figures.lyapunov import lyapunov_over_training
 from rnnviz.figures.marks import mark_phases, mark_row, mark_step, mark_windows
 from rnnviz.figures.predictions import prediction_classes, prediction_values
 from rnnviz.figures.race import Line, nothing_to_show, of_lane, race_losses, race_reach
+from rnnviz.figures.saturation import gate_saturation
 from rnnviz.figures.sequences import (
     attention_map,
     prediction_future,
@@ -76,6 +77,7 @@ FIGURES: dict[str, Callable[..., go.Figure]] = {
         error_surface,
         clipped_norms,
         unit_half_lives,
+        gate_saturation,
         cell_diagram,
         time_strip,
         before_and_after,
@@ -110,6 +112,7 @@ __all__ = [
     "decay_curves",
     "eigenvalue_plane",
     "error_surface",
+    "gate_saturation",
     "gradient_norm_plot",
     "gradient_training_heatmap",
     "influence_plot",

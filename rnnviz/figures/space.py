@@ -44,12 +44,19 @@ class Colouring(NamedTuple):
 
 
 def trajectories_2d(
-    scores: ArrayLike, colouring: Colouring, *, half: float, explained: Sequence[float] = (), theme: Theme = "light"
+    scores: ArrayLike,
+    colouring: Colouring,
+    *,
+    half: float,
+    explained: Sequence[float] = (),
+    principal: bool = True,
+    theme: Theme = "light",
 ) -> go.Figure:
     """Paths of many examples in a plane of fixed axes.
 
     `scores` (T, S, 2 or more): S trajectories along the first two axes, NaN in the padding. `half`: both axes reach from
     -`half` to `half` at least, in the same unit, whatever the training step. `explained`: each axis' share of the variance.
+    `principal`: whether they are principal components, or others that span the same.
     """
     path = numbers(scores, 3, "scores")
     x, y = path[..., 0], path[..., 1]
@@ -57,7 +64,7 @@ def trajectories_2d(
     figure.add_trace(go.Scatter(x=_joined(x), y=_joined(y), mode="lines", **_thread(theme)))
     for style, shown in _moments(colouring, 5, theme):
         figure.add_trace(go.Scatter(x=x.T[shown], y=y.T[shown], mode="markers", **style))
-    axes = [_axis(k, explained) | {"range": [-half, half], "zeroline": True} for k in range(2)]
+    axes = [_axis(k, explained, principal) | {"range": [-half, half], "zeroline": True} for k in range(2)]
     zero = {"zerolinecolor": palette(theme).grid, "zerolinewidth": 1}
     figure.update_layout(
         xaxis=axes[0] | zero,
@@ -69,7 +76,13 @@ def trajectories_2d(
 
 
 def trajectories_3d(
-    scores: ArrayLike, colouring: Colouring, *, half: float, explained: Sequence[float] = (), theme: Theme = "light"
+    scores: ArrayLike,
+    colouring: Colouring,
+    *,
+    half: float,
+    explained: Sequence[float] = (),
+    principal: bool = True,
+    theme: Theme = "light",
 ) -> go.Figure:
     """Like `trajectories_2d`, along three axes and from one fixed camera, which a reader may turn."""
     path = numbers(scores, 3, "scores")
@@ -89,7 +102,7 @@ def trajectories_3d(
         "tickfont": {"size": look.FONT_SIZE - 2, "color": colours.muted},
     }
     figure.update_layout(
-        scene={f"{name}axis": _axis(k, explained, short=True) | plain for k, name in enumerate("xyz")}
+        scene={f"{name}axis": _axis(k, explained, principal, short=True) | plain for k, name in enumerate("xyz")}
         | {"aspectmode": "cube", "camera": CAMERA, "dragmode": "turntable"},
         hovermode="closest",
         margin={"l": 0, "r": 0, "t": 34, "b": 0},
@@ -259,10 +272,10 @@ def _look_for(colouring: Colouring) -> str:
     }[colouring.kind]
 
 
-def _axis(k: int, explained: Sequence[float], *, short: bool = False) -> dict[str, Any]:
+def _axis(k: int, explained: Sequence[float], principal: bool, *, short: bool = False) -> dict[str, Any]:
     share = f" ({100 * explained[k]:.3g} %{'' if short else ' of the variance'})" if k < len(explained) else ""
     font = {"font": {"size": look.FONT_SIZE - 1}} if short else {}
-    return {"title": {"text": f"PC {k + 1}{share}"} | font}
+    return {"title": {"text": f"{'PC' if principal else 'axis'} {k + 1}{share}"} | font}
 
 
 def _joined(values: Array) -> Array:

@@ -13,7 +13,7 @@ STYLE = """
 [data-testid="stSidebarHeader"] { height: 2.25rem; padding-block: 0.25rem; margin: 0; }
 [data-testid="stSidebarUserContent"] { padding-bottom: 2rem; }
 [data-testid="stSidebarUserContent"] [data-testid="stVerticalBlock"] { gap: 0.55rem; }
-.stMainBlockContainer h1 { padding: 0 0 0.15rem; font-size: 1.6rem; line-height: 1.2; }
+.stMainBlockContainer h1 { padding: 0 0 0.7rem; font-size: 1.6rem; line-height: 1.2; }
 .stMainBlockContainer .js-plotly-plot text { font-variant-numeric: tabular-nums; }
 @media (max-width: 640px) { .stMainBlockContainer { padding: 2.75rem 1rem 0; } }
 """

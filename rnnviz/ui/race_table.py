@@ -25,9 +25,12 @@ def table(race: Race, shown: RaceSnapshot) -> None:
     def rows() -> None:
         snapshot = race.poll()
         names = lane_names(race.experiments)
-        beside = st.columns([5, 3], gap="large", vertical_alignment="center")
-        beside[0].html(table_html(race, names, snapshot.standings))
-        beside[1].markdown(verdict(race, names, snapshot))
+        # With several seeds every cell of the table holds more: it gets the whole width.
+        places = (
+            [st.container()] * 2 if race.seeds > 1 else st.columns([5, 3], gap="large", vertical_alignment="center")
+        )
+        places[0].html(table_html(race, names, snapshot.standings))
+        places[1].markdown(verdict(race, names, snapshot))
 
     rows()
 
@@ -122,18 +125,19 @@ def verdict(race: Race, names: list[str], snapshot: RaceSnapshot) -> str:
     said = []
     if done:
         said.append("Solved by " + ", ".join(text for _, text in done) + ".")
+    if broken:
+        said.append("Diverged: " + ", ".join(broken) + ".")
     if open_:
         ended = snapshot.step >= snapshot.budget
         said.append(("Not solved in this budget: " if ended else "Not yet: ") + ", ".join(open_) + ".")
-    if broken:
-        said.append("Diverged: " + ", ".join(broken) + ".")
     unsolved = [(s.reach[1], s.decay[1], name) for name, s in lanes if not s.solved and math.isfinite(s.reach[1])]
     if unsolved:
         reach, decay, name = max(unsolved)
         T = race.experiments[0].length
-        said.append(
-            f"Of those still learning, **{name}** reaches back furthest: {reach:.0f} of {T} steps, × {decay:.3g} a step."
+        whose = (
+            f"Of these the gradient of **{name}** reaches furthest:" if len(unsolved) > 1 else "Its gradient reaches"
         )
+        said.append(f"{whose} {reach:.0f} of {T} steps back, × {decay:.3g} with each.")
     return " ".join(said)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -25,7 +26,8 @@ OPPOSITES = (("−1", "+1"), ("negative", "positive"))  # classes that the colou
 COUNTED = {"anbn": ("a", "b"), "dyck": ("([", ")]")}  # symbols that open, and those that close
 FULL = 1.35  # colours end beyond the largest value: near their ends, orange is brown and blue is black
 GRID = 57  # of the phase portrait, along each side
-STARTS, STARTS_LARGE, LARGE, LARGEST = 96, 32, 32, 96  # numbers in the state
+STARTS, STARTS_LARGE, LARGE = 96, 32, 32  # fewer starts in states of more than 32 numbers
+LARGEST, LARGEST_DRIVEN = 256, 128  # numbers in the state: a few seconds for all points, for one exponent's moment
 DRIVEN, SETTLING = 300, 50  # steps of a Lyapunov exponent
 _turn = threading.Lock()  # one long search at a time: a class of thirty must not stop the pages
 
@@ -49,17 +51,26 @@ class Seen:
     """All moments of one run, along axes fitted once to all of them.
 
     Attributes:
-        columns: which numbers of the state are projected: h of the top layer, or all it carries where h is not carried.
-        projection: fitted to the columns of all moments.
-        half2, half3: what the largest score along the first two or three axes needs.
+        columns: which numbers of the state are projected.
+        projection: fitted to the columns of all moments; of fewer axes than asked for where the state is narrow.
+        half: all scores lie between -half and half.
         reach: the largest modulus of a number in the columns.
+        turned: whether the axes were turned within their span to continue others, see `continuing`.
     """
 
     columns: np.ndarray
     projection: Projection
-    half2: float
-    half3: float
+    half: float
     reach: float
+    turned: bool = False
+
+    def continuing(self, before: Seen) -> Seen:
+        """The same span from the side it was seen from before, and not larger than it need be: only ever zoomed out."""
+        if before.projection.axes.shape != self.projection.axes.shape:
+            return self
+        turned = self.projection.toward(before.projection.axes)
+        same = bool(np.allclose(turned.axes, self.projection.axes, atol=1e-6))
+        return replace(self, projection=turned, half=max(before.half, _room(turned.scores)), turned=not same)
 
 
 def problem(experiment: Experiment) -> str:
@@ -115,35 +126,43 @@ def unit_names(experiment: Experiment) -> list[str]:
     return [f"{names.get(state, state)}_{unit + 1}" for state in cell.carried for unit in range(experiment.hidden_size)]
 
 
+def parts(experiment: Experiment) -> dict[str, np.ndarray]:
+    """Which numbers of the top layer's state can be projected, by name; the most telling first."""
+    carried, H, columns = CELLS[experiment.cell].carried, experiment.hidden_size, top(experiment)
+    single = {name: columns[k * H : (k + 1) * H] for k, name in enumerate(carried)}
+    if len(carried) == 1:
+        return single
+    whole = {" and ".join([", ".join(carried[:-1]), carried[-1]]): columns}
+    # Beside n and m, which only ever scale c, everything else would be a point.
+    return single | whole if len(carried) > 2 else whole | (single if "h" in carried else {})
+
+
 @lru_cache(maxsize=12)
-def seen(moments: tuple[Moment, ...]) -> Seen:
+def seen(moments: tuple[Moment, ...], part: str, components: int) -> Seen:
     """The axes for these moments.
 
     Raises:
         RnnvizError: if no state of any moment is a number.
     """
-    experiment = moments[0].experiment
-    columns, carried = top(experiment), CELLS[experiment.cell].carried
-    if "h" in carried:
-        first = carried.index("h") * experiment.hidden_size
-        columns = columns[first : first + experiment.hidden_size]
+    columns = parts(moments[0].experiment)[part]
     clouds = [states(moment)[..., columns] for moment in moments]
     clouds = [cloud[np.isfinite(cloud).all(2)] for cloud in clouds]
     if not sum(map(len, clouds)):
         raise RnnvizError("No recorded state is a finite number.")
-    fitted = project(clouds, min(3, len(columns)))
-    scores = np.abs(np.concatenate(fitted.scores)).max(0)
-    reach = max(float(np.abs(cloud).max(initial=0)) for cloud in clouds)
-    return Seen(columns, fitted, _room(scores[:2]), _room(scores), reach)
+    fitted = project(clouds, min(components, len(columns)))
+    return Seen(columns, fitted, _room(fitted.scores), max(float(np.abs(cloud).max(initial=0)) for cloud in clouds))
 
 
-def _room(scores: np.ndarray) -> float:
-    return max(float(scores.max()) * 1.1, 1e-3)
+def _room(scores: list[np.ndarray]) -> float:
+    """Half an axis, in coarse steps, so that it seldom grows while training goes on."""
+    needed = max(1.05 * max(float(np.abs(one).max(initial=0)) for one in scores), 1e-3)
+    decade = 10.0 ** math.floor(math.log10(needed))
+    return next(float(f"{step * decade:.3g}") for step in (1, 1.5, 2, 3, 5, 7, 10) if step * decade >= needed)
 
 
 def scores(axes: Seen, points: np.ndarray, components: int) -> np.ndarray:
     """(..., n) whole states -> (..., components) along the axes; zero along those a narrow state does not have."""
-    found = axes.projection.transform(points[..., axes.columns])[..., :components]
+    found = axes.projection.transform(points[..., axes.columns])
     missing = components - found.shape[-1]
     return np.concatenate([found, np.zeros((*found.shape[:-1], missing))], -1) if missing else found
 
@@ -256,7 +275,10 @@ def resting(moment: Moment, held: tuple[float, ...]) -> FixedPoints:
     """
     n = _size(moment.experiment)
     if n > LARGEST:
-        raise RnnvizError(f"Fixed points are searched in states of at most {LARGEST} numbers. Got {n}.")
+        raise RnnvizError(
+            f"Fixed points are searched in states of at most {LARGEST} numbers, all layers together: the work grows with "
+            f"the cube. Got {n}."
+        )
     inputs, many = examples(moment.experiment).inputs, starts(moment.experiment)
     with _turn:
         return fixed_points(moment.checkpoint, inputs, held=np.array(held), starts=many)
@@ -293,8 +315,11 @@ def exponents(moment: Moment) -> np.ndarray:
         RnnvizError: if the state has too many numbers for an answer while somebody waits.
     """
     n = _size(moment.experiment)
-    if n > LARGEST:
-        raise RnnvizError(f"Lyapunov exponents are measured in states of at most {LARGEST} numbers. Got {n}.")
+    if n > LARGEST_DRIVEN:
+        raise RnnvizError(
+            f"Lyapunov exponents are measured in states of at most {LARGEST_DRIVEN} numbers, all layers together: the work "
+            f"grows with the cube. Got {n}."
+        )
     batch = examples(moment.experiment)
     read = batch.inputs.transpose(1, 0, 2)[~padding(batch).T]  # one example after another
     T = DRIVEN + SETTLING

@@ -199,6 +199,40 @@ def board(
     _component("board")(key=key, data=data, on_point_change=pointed, on_theme_change=lambda: None)
 
 
+def slider(
+    label: str,
+    texts: Sequence[str],
+    at: int,
+    *,
+    help: str,
+    theme: Mapping[str, str],
+    key: str,
+    on_slide: Callable[[int], None],
+) -> None:
+    """A slider over `texts` that stands at index `at` and calls `on_slide` while it is still being moved.
+
+    Streamlit's own sliders speak when they are let go. What is asked while an answer is under way is asked once it has come.
+    """
+    _serve()
+
+    def slid() -> None:
+        asked = st.session_state[key].get("slide")
+        if asked is not None and 0 <= int(asked["at"]) < len(texts):
+            st.session_state[turn] = int(asked["turn"])
+            on_slide(int(asked["at"]))
+
+    turn = f"{key}_turn"  # which question an update answers
+    data = {
+        "label": label,
+        "texts": list(texts),
+        "at": at,
+        "turn": st.session_state.get(turn, 0),
+        "help": help,
+        "theme": dict(theme),
+    }
+    _component("slider")(key=key, data=data, on_slide_change=slid)
+
+
 def feed(payload: bytes, *, key: str, on_resync: Callable[[Resync], None]) -> None:
     """Mount the invisible feed with one message of `pack_feed`, inside a polled fragment.
 
@@ -384,7 +418,7 @@ _PLOTLY_NAME = f"{__name__}.plotly"
 
 
 @cache
-def _component(name: Literal["stage", "board", "feed"]) -> Callable[..., Any]:
+def _component(name: Literal["stage", "board", "slider", "feed"]) -> Callable[..., Any]:
     stub = _STUB % {
         "assets": _ASSETS_NAME,
         "version": _version(),

@@ -18,6 +18,7 @@ from rnnviz.runs import LiveRun, Snapshot
 from rnnviz.tasks import TASKS
 from rnnviz.ui import session, space_state
 from rnnviz.ui.playground import theme
+from rnnviz.ui.resting import picture
 from rnnviz.ui.server import registry
 from rnnviz.ui.space_state import Moment, Seen
 
@@ -30,6 +31,11 @@ PRESETS: dict[str, Experiment] = {
         cell="rnn", task="latch", hidden_size=2, length=20, initialisation="identity", steps=600, **TRAINED
     ),
 }
+UNIT_PICTURE = "space_unit_picture"
+UNIT_STYLE = f"""@media (max-width: 640px) {{{{
+  .st-key-{UNIT_PICTURE} {{{{ overflow-x: auto; }}}} .st-key-{UNIT_PICTURE} .rnnviz {{{{ min-width: {{width}}px; }}}}
+  .st-key-{UNIT_PICTURE} .rnnviz :is(h4, p) {{{{ position: sticky; left: 0; width: calc(100vw - 2rem); }}}} }}}}"""
+NARROWEST = 13  # pixels of a letter
 CLOSER = ("One unit", "Lyapunov exponents")
 
 
@@ -59,7 +65,7 @@ def presets(experiment: Experiment) -> None:
 
 
 def _open(preset: Experiment) -> None:
-    for name in ("space_colour", "space_axes", "space_held", "space_sort", "space_unit"):
+    for name in ("space_colour", "space_part", "space_axes", "space_held", "space_sort", "space_unit"):
         st.session_state.pop(name, None)
     session.open_experiment(preset)
 
@@ -153,26 +159,39 @@ def pictures(run: LiveRun, snapshot: Snapshot) -> None:
         return
     moments = _moments(run, snapshot)
     moment = _scrubber(run, moments)
+    left, right = st.columns([2.3, 1], gap="medium")
+    flat = _is_plane(experiment)
+    with right:
+        colouring = _colour_control(experiment)
+        part = _part_control(experiment, flat)
+        shown = 2 if flat else _axes_control(experiment, len(space_state.parts(experiment)[part]))
+        held = _held_control(experiment)
+        found = _points(moment, held[1])
     try:
-        axes = space_state.seen(moments)
+        axes = _steady(run, moments, part, shown)
     except RnnvizError as error:
         st.info(f"{error} Rewind, and clip or take smaller steps.")
         return
-    left, right = st.columns([2.3, 1], gap="medium")
-    with right:
-        colouring = _colour_control(experiment)
-        flat = _is_plane(experiment)
-        axes_shown = 2 if flat else _axes_control(experiment, axes)
-        held = _held_control(experiment)
-        found = _points(moment, held[1])
     with left:
-        figure = _plane(moment, axes, colouring, held) if flat else _space(moment, axes, colouring, axes_shown)
+        figure = _plane(moment, axes, colouring, held) if flat else _space(moment, axes, colouring, shown)
         if found is not None:
-            at = found.states[:, axes.columns] if flat else space_state.scores(axes, found.states, axes_shown)
+            at = found.states[:, axes.columns] if flat else space_state.scores(axes, found.states, shown)
             away = (np.abs(found.eigenvalues) > 1).sum(1)
             figures.mark_fixed_points(figure, at, space_state.kinds(found), q=found.q, pushes=away, theme=theme())
-        _picture(figure, "space")
+        figure.update_layout(uirevision=f"{run.id} {part} {shown}")
+        picture(figure, key="space_picture")
     _closer(moments, moment, axes)
+
+
+def _steady(run: LiveRun, moments: tuple[Moment, ...], part: str, shown: int) -> Seen:
+    """The axes, turned to continue those this session saw before of the same run: a new moment must not spin them."""
+    which = (run.id, part, shown)
+    known: tuple[object, tuple[Moment, ...], Seen] | None = st.session_state.get("space_before")
+    axes = space_state.seen(moments, part, shown)
+    if known is not None and known[0] == which:
+        axes = known[2] if known[1] == moments else axes.continuing(known[2])
+    st.session_state.space_before = (which, moments, axes)
+    return axes
 
 
 def _is_plane(experiment: Experiment) -> bool:
@@ -192,8 +211,23 @@ def _colour_control(experiment: Experiment) -> Colouring:
     return options[name]
 
 
-def _axes_control(experiment: Experiment, axes: Seen) -> int:
-    if len(axes.columns) < 3:
+def _part_control(experiment: Experiment, flat: bool) -> str:
+    """Which numbers of the state are seen."""
+    options = space_state.parts(experiment)
+    if st.session_state.get("space_part") not in options:
+        st.session_state.space_part = next(iter(options))
+    if flat or len(options) == 1:
+        return next(iter(options))
+    chosen = st.segmented_control(
+        "State", list(options), key="space_part", required=True, on_change=session.heard,
+        help=f"One step of this cell hands on {' and '.join(CELLS[experiment.cell].carried)}: together they are its state. "
+        "Fixed points and exponents are always those of the whole state.",
+    )  # fmt: skip
+    return chosen or next(iter(options))
+
+
+def _axes_control(experiment: Experiment, width: int) -> int:
+    if width < 3:
         return 2
     task = TASKS[experiment.task]
     # Three independent answers need three directions.
@@ -202,7 +236,8 @@ def _axes_control(experiment: Experiment, axes: Seen) -> int:
         st.session_state.space_axes = usual
     chosen = st.segmented_control(
         "Axes", [2, 3], key="space_axes", format_func=lambda k: f"{k}-D", required=True, on_change=session.heard,
-        help="Principal components of the state, at all recorded moments together: the directions in which it spreads most.",
+        help="Principal components of the state, at all recorded moments together: the directions in which it spreads most. "
+        "While new moments come in they are turned, within the same plane or space, to stay where they were.",
     )  # fmt: skip
     return chosen or usual
 
@@ -251,8 +286,9 @@ def _space(moment: Moment, axes: Seen, colouring: Colouring, components: int) ->
     return draw(
         space_state.scores(axes, space_state.states(moment), components),
         colouring,
-        half=axes.half3 if components == 3 else axes.half2,
+        half=axes.half,
         explained=[float(share) for share in axes.projection.explained],
+        principal=not axes.turned,
         theme=theme(),
     )
 
@@ -269,13 +305,6 @@ def _plane(moment: Moment, axes: Seen, colouring: Colouring, held: tuple[str, tu
         held=held[0],
         theme=theme(),
     )
-
-
-def _picture(figure: go.Figure, key: str) -> None:
-    """A picture under its question, with the one line that says what to look for."""
-    st.markdown(f"**{figure.layout.meta['question']}**")
-    st.plotly_chart(figure, key=f"space_{key}_picture", theme=None, config=dict(figures.PLOTLY_CONFIG))
-    st.caption(figure.layout.meta["look_for"])
 
 
 # Closer
@@ -327,8 +356,10 @@ def _unit(moment: Moment, axes: Seen) -> None:
             "Example", 1, S, key="space_example", on_change=session.heard,
             help="Which of the task's fixed examples is read.",
         )  # fmt: skip
+    # On a phone a letter needs its room: the picture is then wider than the screen, and slides.
+    st.html(f"<style>{UNIT_STYLE.format(width=NARROWEST * len(values) + 90)}</style>")
     along, quantity = values[:, example - 1], followed.values[:, example - 1, place]
-    _picture(
+    picture(
         figures.unit_over_sequence(
             along,
             name=unit,
@@ -338,7 +369,7 @@ def _unit(moment: Moment, axes: Seen) -> None:
             limit=max(1.0, axes.reach),
             theme=theme(),
         ),
-        "unit",
+        key=UNIT_PICTURE,
     )
 
 
@@ -364,12 +395,12 @@ def _exponents(moments: tuple[Moment, ...]) -> None:
     except RnnvizError as error:
         st.info(str(error))
         return
-    _picture(
+    picture(
         figures.lyapunov_over_training(
             [moment.step for moment in moments],
             found,
             along=f"the task's examples, read one after another for {space_state.DRIVEN} steps",
             theme=theme(),
         ),
-        "exponents",
+        key="space_exponents",
     )

@@ -108,7 +108,7 @@ def test_lags_and_samples() -> None:
         assert (np.diff(lags) > 0).all()
         assert min(T, 50) in lags
         assert len(lags) <= 50
-    assert sample_count(100, 32) == 8
+    assert sample_count(100, 32) == 5
     assert sample_count(1000, 128) == 1
     np.testing.assert_array_equal(noise_inputs(20, 3, 2, 0.5, 1), 0.5 * noise_inputs(20, 8, 2, 1.0, 1)[:, :3])
 

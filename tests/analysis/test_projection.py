@@ -67,3 +67,29 @@ def test_what_cannot_be_projected_is_refused() -> None:
         project(np.ones((4, 2)))
     with pytest.raises(RnnvizError, match=r"must be one of h. Got 'c'"):
         project(trace(start(Experiment(cell="rnn", hidden_size=4, length=4))), state="c")
+
+
+def test_a_new_fit_continues_an_old_one_without_leaving_its_plane() -> None:
+    rng = np.random.default_rng(5)
+    cloud = rng.normal(size=(400, 6)) * [
+        3,
+        2.9,
+        2.8,
+        0.2,
+        0.1,
+        0.1,
+    ]  # three axes nearly alike: a fit may take any order
+    before, plain = project(cloud[:200], 3), project(cloud, 3)
+    after = plain.toward(before.axes)
+    np.testing.assert_allclose(after.axes @ after.axes.T, np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(after.axes.T @ after.axes, plain.axes.T @ plain.axes, atol=1e-12)
+    closeness = np.trace(after.axes @ before.axes.T)
+    assert closeness >= np.abs(np.diag(plain.axes @ before.axes.T)).sum()
+    for k in range(50):  # no other turn comes closer
+        turn = np.linalg.qr(np.random.default_rng(k).normal(size=(3, 3)))[0]
+        assert np.trace(turn @ plain.axes @ before.axes.T) <= closeness + 1e-12
+    np.testing.assert_allclose(after.scores[0], after.transform(cloud), atol=1e-12)
+    np.testing.assert_allclose(after.explained, after.scores[0].var(0) / cloud.var(0).sum(), rtol=1e-9)
+    np.testing.assert_allclose(plain.toward(plain.axes).axes, plain.axes, atol=1e-12)
+    with pytest.raises(RnnvizError, match=r"shape of the axes, \(3, 6\). Got \(2, 6\)"):
+        plain.toward(before.axes[:2])

@@ -31,17 +31,36 @@ def test_a_slider_is_answered_and_the_address_follows(app_server, page: Page, se
     expect(page.get_by_text("loses the past fastest")).to_be_visible()
 
 
+def test_the_plot_follows_a_slider_while_it_is_held(app_server, page: Page, settle) -> None:
+    page.goto(f"{app_server.url}{LINK}")
+    settle(page)
+    page.wait_for_function(f"({LINES})().length > 0")
+    slider = page.get_by_role("slider", name="How much does it want to keep?")
+    slider.hover()  # once it stands still
+    box, before = slider.bounding_box(), page.evaluate(LINES)
+    middle = box["y"] + box["height"] / 2
+    page.mouse.down()
+    for place in (0.6, 0.7, 0.8):
+        page.mouse.move(box["x"] + place * box["width"], middle)
+        page.wait_for_function(f"(before) => {{ const now = ({LINES})(); return now && now !== before; }}", arg=before)
+        before = page.evaluate(LINES)
+    page.mouse.move(box["x"] + box["width"], middle)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"lane1=lstm(~|%7E)bias6"))
+    expect(slider).to_have_attribute("aria-valuetext", "forget bias 6")
+
+
 def test_there_and_back_keeps_the_lab_and_the_run(app_server, page: Page, settle) -> None:
     page.goto(f"{app_server.url}{LINK}")
     settle(page)
-    page.get_by_role("link", name="Playground").click()
+    page.get_by_role("link", name="Playground", exact=True).click()
     expect(page).to_have_url(re.compile(r"/playground\?.*run="))
     settle(page)
     run = re.search(r"run=([\w-]+)", page.url)[1]  # type: ignore[index]
     page.get_by_role("link", name="Gradient lab").click()
     expect(page).to_have_url(re.compile(r"/gradient_lab\?.*T=50"))
     settle(page)
-    page.get_by_role("link", name="Playground").click()
+    page.get_by_role("link", name="Playground", exact=True).click()
     expect(page).to_have_url(re.compile(f"/playground.*run={run}"))
 
 

@@ -136,6 +136,7 @@ CALLS = [
     Call("clipped_norms", (np.full(9, 3.0), np.full(9, 2.0), np.full(9, 0.1)), {}),
     Call("unit_half_lives", (np.linspace(0.2, 0.99, 12),), {"gate": "update", "symbol": "z"}),
     Call("unit_half_lives", (np.array([0.0, 0.5, 1.0]),), {}),
+    Call("gate_saturation", ({"forget": (np.linspace(0, 0.5, 8), np.linspace(1, 0, 8)), "reset": (P[0], P[1])},), {}),
     Call("cell_diagram", (PARTS, LINKS), {"cell": "rnn"}),
     Call("cell_diagram", (PARTS, LINKS), {"backward": True}),
     Call("cell_diagram", (PARTS, LINKS), {"cell": "rnn", "mirrored": True, "sizes": True}),

@@ -74,6 +74,7 @@ def test_which_pictures_are_over_time_and_over_training() -> None:
         "error_surface",
         "clipped_norms",
         "unit_half_lives",
+        "gate_saturation",
         "cell_diagram",
         "sweep_lines",
         "sweep_map",

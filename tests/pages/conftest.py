@@ -43,10 +43,11 @@ class Visit:
 
     @property
     def words(self) -> str:
-        """All Markdown-like text of the main part, as it is handed to the browser."""
+        """All Markdown-like text of the main part, as it is handed to the browser, then what stands around its pictures."""
         main = self.at.main
         found = [*main.title, *main.caption, *main.markdown, *main.warning, *main.error, *main.info]
-        return "\n".join(element.value for element in found)
+        drawn = [card[name] for card in self.pictures.values() for name in ("question", "look_for")]
+        return "\n".join([element.value for element in found] + drawn)
 
     @property
     def buttons(self) -> dict[str, bool]:
@@ -71,6 +72,12 @@ class Visit:
         told = [json.loads(found.proto.json) for found in self.at.get("bidi_component") if found.proto.json]
         boards = [board for board in told if "pointed" in board]
         return {card["key"]: card for board in boards for part in board["sections"] for card in part["cards"]}
+
+    @property
+    def sliders(self) -> dict[str, dict[str, Any]]:
+        """Every slider that speaks while it moves: its key -> its label, texts and where it stands."""
+        told = {one.key: json.loads(one.proto.json) for one in self.at.get("bidi_component") if one.proto.json}
+        return {key: one for key, one in told.items() if "turn" in one}
 
     @property
     def note(self) -> str:

@@ -1,10 +1,14 @@
 """The Gradient lab as a script: what it says, what its controls and its link do."""
 
 import re
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from rnnviz.analysis import step_shares
 from rnnviz.analysis.lab import lane_decay
+from rnnviz.tracing import trace
 from rnnviz.ui.lab_state import QUESTIONS, VIEWS, Lab, fitting
 
 PAGE = "gradient_lab"
@@ -35,7 +39,20 @@ def widget(seen, name):
     return next(one for kind in kinds for one in seen.at.get(kind) if one.key == f"lab_{name}")
 
 
+def standing(seen, name) -> str:
+    """What a slider that speaks while it moves says where it stands."""
+    told = seen.sliders[f"lab_{name}"]
+    return told["texts"][told["at"]]
+
+
 def move(seen, name, value):
+    if f"lab_{name}" in seen.sliders:  # the browser tests move these by hand
+        lab = state(seen)
+        value = None if value == "as drawn" else value
+        moved = lab.with_lane(**{name: value}) if name in ("rho", "bias") else replace(lab, **{name: value})
+        seen.at.session_state["lab"], seen.at.session_state["lab_notices"] = moved, []
+        seen.look()
+        return
     widget(seen, name).set_value(value).run()
     seen.check()
 
@@ -46,7 +63,7 @@ def test_it_answers_before_anybody_does_anything(lab):
     assert not seen.at.warning
     fastest = min(lane_decay(lane, 32, 100, 0.3, 0).per_step for lane in state(seen).lanes)
     assert f"× {fastest:.3g} with each step back" in seen.words
-    assert set(seen.pictures) == {"lab_decay_picture", "lab_plane_picture", "lab_fan_picture"}
+    assert set(seen.pictures) == {"lab_decay_picture", "lab_plane_picture", "lab_fan_0"}
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -69,12 +86,12 @@ def test_a_link_opens_exactly_this_lab_and_the_address_is_one(lab):
     }
     seen = lab(**query)
     assert dict(seen.at.query_params) == query
-    assert widget(seen, "bias").value == 3
-    assert widget(seen, "T").value == 50
+    assert standing(seen, "bias") == "forget bias 3"
+    assert standing(seen, "T") == "T = 50 steps"
     move(seen, "bias", 1.0)
     assert seen.at.query_params["lane2"] == "lstm~bias1"
     move(seen, "edit", 1)
-    assert widget(seen, "rho").value == 0.9
+    assert standing(seen, "rho") == "ρ = 0.9"
     move(seen, "rho", "as drawn")
     assert seen.at.query_params["lane1"] == "rnn~orthogonal"
 
@@ -151,6 +168,33 @@ def test_a_run_of_the_playground_at_any_kept_step(visit):
     move(seen, "at", 0)
     assert "a run: GRU, step 0" in seen.at.dataframe[0].value["line"].tolist()
     assert run.checkpoint_at(0).step == 0
+
+
+def test_a_trained_run_is_offered_and_looked_at_beside_the_chosen_line(visit):
+    seen = visit(cell="gru", task="adding", length=12, hidden_size=4, batch_size=8)
+    seen.press("Step")
+    seen.until(lambda now: now.status == "paused")
+    run = seen.run
+    seen.at.query_params.clear()
+    seen.at.switch_page(f"pages/{PAGE}.py").run()
+    seen.check()
+    assert "lab_fan_1" not in seen.pictures
+    move(seen, "run", run.id)
+    assert state(seen).at == 1, "the newest weights"
+    for view, key in (("directions", "lab_fan_1"), ("pays", "lab_shares_1"), ("half-life", "lab_half_life_1")):
+        move(seen, "view", view)
+        assert key in seen.pictures
+        assert ("learning to add two marked numbers" if view == "pays" else "reading the examples") in seen.words
+    move(seen, "view", "pays")
+    shares = {}
+    for step in (1, 0):
+        move(seen, "at", step)
+        shares[step] = step_shares(trace(run.checkpoint_at(step))).shares
+        last = 100 * shares[step][-10:].sum()
+        assert f"The last 10 of 12 steps carry {last:.3g} % of the full gradient of the recurrent weights" in seen.words
+    assert not np.allclose(shares[0], shares[1])
+    move(seen, "window", 5)
+    assert "Truncation leaves" in seen.words
 
 
 def test_coming_back_by_the_navigation_finds_everything_as_it_was_left(visit):

@@ -1,7 +1,5 @@
 """The State space as a script: what it shows first, its presets, its link, and axes that stand still."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -36,7 +34,7 @@ def test_it_shows_a_state_before_anybody_does_anything(visit):
     seen = visit(PAGE)
     assert not seen.at.warning
     assert seen.at.title[0].value.endswith("?")
-    assert len(seen.at.get("plotly_chart")) == 2
+    assert set(seen.pictures) == {"space_picture", "space_unit_picture"}
     assert "untrained: press Train" in seen.words
     assert "moments are recorded while the network learns" in seen.words
 
@@ -81,7 +79,7 @@ def test_no_link_breaks_it(visit, query):
     assert "<script>" not in seen.words
     if query.get("bidirectional") == "true":
         assert "also reads backwards" in seen.words
-        assert not seen.at.get("plotly_chart")
+        assert not seen.pictures
 
 
 def test_the_scrubber_offers_recorded_moments_and_moves_nothing_but_the_dots(visit):
@@ -104,20 +102,61 @@ def test_the_scrubber_offers_recorded_moments_and_moves_nothing_but_the_dots(vis
 
 
 def _spec(seen):
-    return json.loads(seen.at.get("plotly_chart")[0].proto.spec)
+    return seen.pictures["space_picture"]["figure"]
 
 
 def test_the_projection_is_fitted_once_to_all_moments(visit):
     seen = trained(visit, steps=300)
     moments = tuple(map(Moment, seen.run.checkpoints))
-    axes = space_state.seen(moments)
-    assert axes is space_state.seen(tuple(map(Moment, seen.run.checkpoints))), "the same weights are not measured again"
+    axes = space_state.seen(moments, "h", 3)
+    again = space_state.seen(tuple(map(Moment, seen.run.checkpoints)), "h", 3)
+    assert axes is again, "the same weights are not measured again"
     assert len(moments) >= 2
     for moment in moments:
         drawn = space_state.scores(axes, space_state.states(moment), 3)
-        assert np.abs(drawn).max() <= axes.half3
+        assert np.abs(drawn).max() <= axes.half
         whole = space_state.states(moment)[..., axes.columns] - axes.projection.mean
         np.testing.assert_allclose(drawn, whole @ axes.projection.axes.T, atol=1e-12)
+
+
+def test_axes_continue_where_they_stood_when_a_moment_is_added(visit):
+    seen = visit(PAGE, **(QUICK | {"steps": 60}))
+    move(seen, "space_axes", 3)
+    for _ in range(3):
+        before = seen.at.session_state["space_before"][2]
+        seen.press("Step")
+        seen.until(lambda now: now.status == "paused")
+        after = seen.at.session_state["space_before"][2]
+        fitted = space_state.seen(tuple(map(Moment, seen.run.checkpoints)), "h", 3).projection
+        wanted = fitted.toward(before.projection.axes).axes
+        np.testing.assert_allclose(after.projection.axes, wanted, atol=1e-12)
+        assert (np.diag(wanted @ before.projection.axes.T) > 0.5).all(), "an axis turned away"
+        assert after.half >= before.half
+
+
+def test_of_a_state_in_two_parts_either_can_be_seen(visit):
+    seen = visit(PAGE, cell="lstm", task="latch", length=12, hidden_size=5)
+    assert widget(seen, "space_part").options == ["h and c", "h", "c"]
+    moment = Moment(seen.run.checkpoint)
+    whole = _spec(seen)
+    for part, columns in (("h", slice(0, 5)), ("c", slice(5, 10))):
+        move(seen, "space_part", part)
+        assert _spec(seen)["data"] != whole["data"]
+        axes = space_state.seen((moment,), part, 2)
+        np.testing.assert_array_equal(axes.columns, np.arange(10)[columns])
+    move(seen, "space_points", True)
+    assert "At step 0:" in seen.words
+    again = visit(PAGE, cell="lstm", task="latch", length=12, hidden_size=1)
+    assert "Where would each state go, and how fast?" in again.words, "h and c of one unit are a plane"
+    move(again, "space_points", True)
+
+
+def test_what_takes_too_long_is_refused_with_the_reason(visit):
+    seen = visit(PAGE, cell="lstm", task="latch", length=12, hidden_size=130)
+    move(seen, "space_points", True)
+    assert "at most 256 numbers" in "\n".join(info.value for info in seen.at.info)
+    move(seen, "space_closer", "Lyapunov exponents")
+    assert "at most 128 numbers" in "\n".join(info.value for info in seen.at.info)
 
 
 def test_fixed_points_are_found_where_the_map_stands_still(visit):

@@ -89,6 +89,7 @@ export class Picture {
     // A finger on a picture scrolls the page, unless there is a view to turn; dragging to zoom is for pointers that can
     // also scroll.
     if (matchMedia("(pointer: coarse)").matches && !layout.scene) layout.dragmode = false;
+    this.#rememberCamera();
     Plotly().react(this.gd, data, layout, CONFIG);
     if (!this.drawn) {
       this.gd.on("plotly_relayout", () => this.place());
@@ -144,6 +145,12 @@ export class Picture {
       }
     }
     this.stage.Plotly().restyle(this.gd, update, traces);
+  }
+
+  // Plotly notices that a view was turned when the button is let go over it, and not when that happens elsewhere.
+  #rememberCamera() {
+    const full = this.gd._fullLayout;
+    for (const id of full?._subplots?.gl3d ?? []) full[id]._scene?.saveLayout(this.gd.layout);
   }
 
   resize() {

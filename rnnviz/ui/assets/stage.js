@@ -6,8 +6,8 @@ const here = new URL(import.meta.url);
 const beside = (file) => import(new URL(`${file}${here.search}`, here).href); // one version for all modules
 const plotlyLoading = loadPlotly(); // before anything else: it is by far the largest file
 const styleLoading = loadStyle();
-const [wire, stores, feeds, heat, lines, plots, chrome] = await Promise.all(
-  ["wire.js", "store.js", "channels.js", "heat.js", "lines.js", "plots.js", "chrome.js"].map(beside),
+const [wire, stores, feeds, heat, lines, plots, chrome, sliders] = await Promise.all(
+  ["wire.js", "store.js", "channels.js", "heat.js", "lines.js", "plots.js", "chrome.js", "slider.js"].map(beside),
 );
 const { element } = plots;
 
@@ -243,13 +243,13 @@ function newBlock() {
   return block;
 }
 
-const mounted = new WeakMap(); // the element Streamlit gave -> its Board or Stage
+const mounted = new WeakMap(); // the element Streamlit gave -> what stands in it
 
 /** Mounts or updates one in `parentElement`; returns what to do when it goes. */
 async function mount(Kind, { data, parentElement, setTriggerValue }) {
   await styleLoading;
   let made = mounted.get(parentElement);
-  if (!made) mounted.set(parentElement, (made = new Kind(parentElement)));
+  if (!made) mounted.set(parentElement, (made = new Kind(parentElement, element)));
   made.update(data, setTriggerValue);
   // Streamlit also runs the cleanup of a call that was overtaken by the next one, while the element lives on.
   return () =>
@@ -262,6 +262,7 @@ async function mount(Kind, { data, parentElement, setTriggerValue }) {
 
 export const stage = (call) => mount(Stage, call);
 export const board = (call) => mount(Board, call);
+export const slider = (call) => mount(sliders.Slider, call);
 
 const asked = new Map(); // run -> {at, size}: the last resync and how much was missing then
 
