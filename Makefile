@@ -60,7 +60,7 @@ $(VENV)/.app-ready: requirements.txt | $(VENV)/bin/pip
 	@$(RUN) -m rnnviz # compiles the cells' loops, once
 	@touch $@
 
-$(VENV)/.dev-ready: requirements.txt requirements-dev.txt | $(VENV)/bin/pip
+$(VENV)/.dev-ready: requirements.txt requirements-cluster.txt requirements-dev.txt | $(VENV)/bin/pip
 	@echo "Preparing $(VENV) for tests and checks: once, a minute or more."
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@$(RUN) -m rnnviz # compiles the cells' loops, once

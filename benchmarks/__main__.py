@@ -2,9 +2,9 @@
 
 import sys
 
-from benchmarks import cells, engine, page, race
+from benchmarks import cells, engine, page, race, sweep
 
-ALL = {"cells": cells.main, "engine": engine.main, "page": page.main, "race": race.main}
+ALL = {"cells": cells.main, "engine": engine.main, "page": page.main, "race": race.main, "sweep": sweep.main}
 
 if __name__ == "__main__":
     asked = sys.argv[1:] or list(ALL)

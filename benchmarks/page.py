@@ -51,7 +51,7 @@ def main() -> None:
                     f"- {cell}: steps/s with the page moving {median(watched) / median(headless):.2f} × headless, "
                     f"pictures at {median(updates):.1f} Hz"
                 )
-            waits = _other_widget(page, url)
+            waits = other_widget(page, url)
             print(
                 f"- another widget's response while training: median {1e3 * median(waits):.0f} ms, "
                 f"p95 {1e3 * quantiles(waits, n=20)[-1]:.0f} ms over {len(waits)}"
@@ -129,14 +129,15 @@ READY = """() => window.rnnviz && window.rnnviz.updates > 0 && document.querySel
     && [...document.querySelectorAll("button")].some((b) => b.innerText.includes("Train") && !b.disabled)"""
 
 
-def _fresh(page: Page, url: str, query: str) -> None:
+def fresh(page: Page, url: str, query: str) -> None:
+    """Open a new run on the Playground and wait until it can be trained."""
     page.goto(f"{url}/playground?{query}")
     page.wait_for_function(READY, timeout=60_000)
     page.wait_for_timeout(1500)
 
 
 def _first_change(page: Page, url: str) -> float:
-    _fresh(page, url, "cell=lstm")
+    fresh(page, url, "cell=lstm")
     began = time.perf_counter()
     page.get_by_role("button", name="Train", exact=True).click()
     page.wait_for_function("window.rnnviz.shownStep() > 0", polling=10)
@@ -145,7 +146,7 @@ def _first_change(page: Page, url: str) -> float:
 
 def _watched(page: Page, url: str, cell: str) -> tuple[float, float, float]:
     """Steps/s with the page open, the same run headless right afterwards, and pictures per second."""
-    _fresh(page, url, f"cell={cell}&steps=50000")
+    fresh(page, url, f"cell={cell}&steps=50000")
     page.get_by_role("button", name="Train", exact=True).click()
     page.wait_for_timeout(2000)
     look = "[performance.now(), window.rnnviz.store.newest, window.rnnviz.updates]"
@@ -167,9 +168,9 @@ def _headless(cell: str) -> float:
     return steps / passed
 
 
-def _other_widget(page: Page, url: str) -> list[float]:
+def other_widget(page: Page, url: str) -> list[float]:
     """Move the learning-rate slider by key and wait until the server's answer is in the address."""
-    _fresh(page, url, "cell=lstm&steps=50000")
+    fresh(page, url, "cell=lstm&steps=50000")
     page.get_by_role("button", name="Train", exact=True).click()
     page.wait_for_timeout(1500)
     slider = page.get_by_role("slider", name="Learning rate")

@@ -48,9 +48,9 @@ def main() -> None:
         with server([sys.executable, "scripts/serve.py"], ROOT) as url:
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             open_page(page, url)
-            rates, waits = zip(*(_watched(page, url) for _ in range(ROUNDS)), strict=True)
+            hertz, waits = zip(*(_watched(page, url) for _ in range(ROUNDS)), strict=True)
             every = [value for several in waits for value in several]
-            print(f"- three lanes watched: pictures at {median(rates):.1f} Hz")
+            print(f"- three lanes watched: pictures at {median(hertz):.1f} Hz")
             print(
                 f"- another widget's response meanwhile: median {1e3 * median(every):.0f} ms, "
                 f"p95 {1e3 * quantiles(every, n=20)[-1]:.0f} ms over {len(every)}"

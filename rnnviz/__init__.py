@@ -18,6 +18,7 @@ because matrix products over contiguous batches are what makes them fast.
 from rnnviz.cells import CELLS
 from rnnviz.errors import ExperimentError, RnnvizError
 from rnnviz.experiment import Experiment
+from rnnviz.runs import Outcome, Sweep, sweep
 from rnnviz.tasks import TASKS
 from rnnviz.tracing import Trace, trace
 from rnnviz.training import Checkpoint, Slice, advance, start
@@ -28,10 +29,13 @@ __all__ = [
     "Checkpoint",
     "Experiment",
     "ExperimentError",
+    "Outcome",
     "RnnvizError",
     "Slice",
+    "Sweep",
     "Trace",
     "advance",
     "start",
+    "sweep",
     "trace",
 ]

@@ -660,7 +660,7 @@ class Experiment(BaseModel):
     def to_query(self) -> dict[str, str]:
         """The fields a link needs: cell and task always, others where they apply and differ from their default."""
         return {
-            name: _exact(getattr(self, name))
+            name: written(getattr(self, name))
             for name, setting in SETTINGS.items()
             if name in ("cell", "task")
             or (setting.applies(self) and getattr(self, name) != default_of(name, self.task))
@@ -767,7 +767,21 @@ def default_of(name: str, task: str | None = None) -> Any:
     return own.get(name, Experiment.model_fields[name].default)
 
 
-def _exact(value: str | float) -> str:
+def read_value(name: str, text: str) -> Any:
+    """The value of a field that a link writes as `text`.
+
+    Raises:
+        ExperimentError: if there is no such field, or the value breaks its rule whatever the others are.
+    """
+    if name not in SETTINGS:
+        raise ExperimentError({name: f"`{name[:40]}` is not a field of Experiment."})
+    value = _parsed(name, text)
+    if sentence := SETTINGS[name].problem(name, value, _kind(name)):
+        raise ExperimentError({name: sentence})
+    return value
+
+
+def written(value: str | float) -> str:
     """The shortest text that reads back as the same value."""
     if isinstance(value, str | bool):
         return str(value).lower() if isinstance(value, bool) else value

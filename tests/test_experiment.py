@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from rnnviz import CELLS, Experiment, ExperimentError, advance, start, trace
-from rnnviz.experiment import MEMORY_BOUND, SETTINGS, SIZES, default_of
+from rnnviz.experiment import MEMORY_BOUND, SETTINGS, SIZES, default_of, read_value, written
 from rnnviz.model import run_pass, training_batch
 from rnnviz.tasks import TASKS
 
@@ -658,3 +658,24 @@ def test_a_growing_length_starts_shortest_and_is_whole_halfway(steps: int, lengt
     assert lengths[0] == 4
     assert all(now == length for now in lengths[(steps + 1) // 2 :])
     assert {Experiment(length=length).length_at(step) for step in (0, 7)} == {length}
+
+
+@given(st.data())
+def test_a_value_alone_reads_back_as_it_was_written(data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(FIELDS))
+    value = data.draw(valid_values(name))
+    assert read_value(name, written(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("length", "1", "`length` must be between 2 and 2000. Got 1."),
+        ("cell", "tnn", "`cell` must be one of rnn"),
+        ("bidirectional", "maybe", "`bidirectional` must be true or false. Got 'maybe'."),
+        ("colour", "red", "`colour` is not a field of Experiment."),
+    ],
+)
+def test_a_value_alone_that_breaks_its_rule_is_refused(name: str, text: str, said: str) -> None:
+    with pytest.raises(ExperimentError, match=said):
+        read_value(name, text)

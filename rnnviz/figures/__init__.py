@@ -37,6 +37,7 @@ from rnnviz.figures.shares import step_share_bars
 from rnnviz.figures.space import POINTS, Colouring, mark_fixed_points, phase_portrait, trajectories_2d, trajectories_3d
 from rnnviz.figures.spectrum import eigenvalue_plane
 from rnnviz.figures.strip import Row, time_strip
+from rnnviz.figures.sweep import Reference, SweepLine, point_name, sweep_lines, sweep_map
 from rnnviz.figures.theme import FLOAT32_FLOOR, PLOTLY_CONFIG, Theme, palette, template
 from rnnviz.figures.unit_value import unit_over_sequence
 from rnnviz.figures.units import unit_heatmap
@@ -83,6 +84,8 @@ FIGURES: dict[str, Callable[..., go.Figure]] = {
         influence_plot,
         race_losses,
         race_reach,
+        sweep_lines,
+        sweep_map,
     )
 }
 
@@ -98,7 +101,9 @@ __all__ = [
     "Line",
     "Link",
     "Part",
+    "Reference",
     "Row",
+    "SweepLine",
     "Theme",
     "attention_map",
     "before_and_after",
@@ -131,6 +136,7 @@ __all__ = [
     "of_lane",
     "palette",
     "phase_portrait",
+    "point_name",
     "prediction_classes",
     "prediction_future",
     "prediction_labels",
@@ -144,6 +150,8 @@ __all__ = [
     "short",
     "singular_value_fan",
     "step_share_bars",
+    "sweep_lines",
+    "sweep_map",
     "template",
     "time_strip",
     "trajectories_2d",

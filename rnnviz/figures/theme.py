@@ -198,6 +198,14 @@ PROBABILITY: Final[Mapping[str, Scale]] = MappingProxyType(
     {"light": _evenly("#ffffff", "#d9ccf5", "#6d3fd1"), "dark": _evenly("#171b22", "#4a3d75", "#b79bff")}
 )
 
+# Results of many runs, little to much: from the panel itself to a deep version of the colour of "solved".
+RESULT: Final[Mapping[str, Scale]] = MappingProxyType(
+    {
+        "light": _evenly("#ffffff", "#cfe8d6", "#86c59a", "#3c9560", "#0f5a2c"),
+        "dark": _evenly("#171b22", "#1f4a33", "#2c7a4e", "#47ab70", "#8fe3ae"),
+    }
+)
+
 # Heights of an error surface: from the panel itself, in greys, so that the paths over it have all the colours.
 RELIEF: Final[Mapping[str, Scale]] = MappingProxyType(
     {"light": _evenly("#ffffff", "#d5dae1", "#8d97a6"), "dark": _evenly("#171b22", "#343c49", "#6b7687")}

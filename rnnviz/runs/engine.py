@@ -26,7 +26,7 @@ MOST_RETRIES = 3
 
 
 class Work(Protocol):
-    """One slice of work. It travels to a worker, so it pickles; computed twice, it gives the same."""
+    """One slice of work. It pickles, and depends on nothing but itself."""
 
     def compute(self) -> Any:
         """Runs in the worker."""
@@ -34,7 +34,7 @@ class Work(Protocol):
 
 @dataclass(frozen=True)
 class Turn:
-    """A slice of one run: the arguments of one call of `advance`."""
+    """A slice of a run somebody watches: the arguments of one call of `advance`."""
 
     checkpoint: Checkpoint
     steps: int
@@ -46,30 +46,49 @@ class Turn:
 
 
 class Runner(Protocol):
-    """What stands in line."""
+    """What stands in line. `turn` is what it asked for, `result` what came of it."""
 
     def next_turn(self) -> Work | None:
         """What to compute next, or None if this run wants nothing now."""
 
     def take(self, turn: Any, result: Any) -> None:
-        """Receive what `turn` came to."""
+        """Receive a finished slice."""
 
     def fail(self, turn: Any, error: BaseException) -> None:
-        """Learn that `turn` could not be computed, even after retries."""
+        """Learn that a slice could not be computed, even after retries."""
 
 
 def workers_here() -> int:
-    """How many slices run at once: `RNNVIZ_WORKERS`, or one per core."""
+    """How many slices run at once on this machine: `RNNVIZ_WORKERS`, or one per core."""
     return max(1, int(os.environ.get("RNNVIZ_WORKERS", 0)) or os.cpu_count() or 1)
+
+
+def workers_of(executor: Executor) -> int:
+    """How many slices an executor computes at once, now: a cluster's workers come and go."""
+    if "RNNVIZ_WORKERS" not in os.environ:
+        if (client := getattr(executor, "_client", None)) is not None:
+            # What Dask's client heard last, two seconds ago at most. Asking again would block the thread that answers.
+            return max(1, client._scheduler_identity.get("total_threads", 0))
+        if (most := getattr(executor, "_max_workers", None)) is not None:
+            return int(most)
+    return workers_here()
 
 
 def make_executor(kind: str | None = None, workers: int | None = None) -> Executor:
     """The executor slices run on.
 
     Args:
-        kind: "processes" or "threads"; default: `RNNVIZ_EXECUTOR`, or processes (measured: ARCHITECTURE.md).
-        workers: default `workers_here()`.
+        kind: "processes" or "threads" on this machine; default: the cluster whose scheduler `RNNVIZ_SCHEDULER` names, else
+            `RNNVIZ_EXECUTOR`, else processes (measured: ARCHITECTURE.md).
+        workers: default `workers_here()`; a cluster has as many as have joined it.
+
+    Raises:
+        RnnvizError: if the scheduler cannot be reached.
     """
+    if kind is None and (address := os.environ.get("RNNVIZ_SCHEDULER")):
+        from rnnviz.runs.cluster import cluster_executor
+
+        return cluster_executor(address)
     kind = kind or os.environ.get("RNNVIZ_EXECUTOR", "processes")
     workers = workers or workers_here()
     if kind == "threads":
@@ -83,54 +102,73 @@ def make_executor(kind: str | None = None, workers: int | None = None) -> Execut
 
 
 def _prepare_worker() -> None:
-    torch.set_num_threads(1)
-    compile_ahead()
+    ready_to_compute()
     # Training yields to the page: the web process answers first when both want the same core.
     os.nice(5)
 
 
-def compute(work: Work) -> Any:
+def ready_to_compute() -> None:
+    """One arithmetic thread and every loop compiled: what a worker, wherever it runs, does before its first slice."""
+    torch.set_num_threads(1)
+    compile_ahead()
+
+
+def compute(turn: Work) -> Any:
     """Runs in the worker."""
-    return work.compute()
+    return turn.compute()
 
 
 class Engine:
-    """Turns slices of many runs fairly on one executor."""
+    """Turns slices of many runs fairly on one executor.
+
+    Args:
+        new_executor: makes it, again if it breaks.
+        places: how many slices are computed at once; default: as many as the executor has workers.
+    """
 
     def __init__(self, new_executor: Callable[[], Executor] = make_executor, places: int | None = None):
         self._new_executor = new_executor
-        self._places = places or workers_here()
+        self._fixed_places = places
         self._line: deque[Runner] = deque()
+        self._patient: deque[Runner] = deque()
         self._busy: set[int] = set()
         self._lock = threading.RLock()
         self._executor = new_executor()
         self._retries: dict[int, int] = {}
-        self._closed = False
+        self._closed = self._resting = False
         self._filling = False
 
     @property
     def places(self) -> int:
         """How many slices are computed at once."""
-        return self._places
+        return self._fixed_places or workers_of(self._executor)
 
     def warm_up(self) -> None:
         """Start the workers now, so that the first visitor's click does not wait for them."""
-        for _ in range(self._places):
+        for _ in range(self.places):
             self._executor.submit(os.getpid)
 
-    def request(self, runner: Runner) -> None:
-        """Stand in line, unless already in it or being computed."""
+    def request(self, runner: Runner, *, patient: bool = False) -> None:
+        """Stand in line, unless already in it or being computed. A patient runner lets all others go first, always."""
         with self._lock:
-            if id(runner) not in self._busy and all(waiting is not runner for waiting in self._line):
-                self._line.append(runner)
+            waiting = (*self._line, *self._patient)
+            if id(runner) not in self._busy and all(other is not runner for other in waiting):
+                (self._patient if patient else self._line).append(runner)
         self._fill()
 
-    def shutdown(self) -> None:
+    def shutdown(self, *, wait: bool = True) -> None:
         """Stop everything; for tests and scripts."""
         with self._lock:
             self._closed = True
             self._line.clear()
-        self._executor.shutdown(wait=True)
+            self._patient.clear()
+        self._executor.shutdown(wait=wait)
+
+    def rest(self) -> None:
+        """Let the workers go; the next slice starts new ones."""
+        with self._lock:
+            self._resting = True
+            self._executor.shutdown(wait=False)
 
     def _fill(self) -> None:
         with self._lock:
@@ -138,25 +176,28 @@ class Engine:
                 return
             self._filling = True
             try:
-                while self._line and len(self._busy) < self._places and not self._closed:
-                    runner = self._line.popleft()
+                while (self._line or self._patient) and len(self._busy) < self.places and not self._closed:
+                    patient = not self._line
+                    runner = (self._line or self._patient).popleft()
                     turn = runner.next_turn()
                     if turn is not None:
-                        self._submit(runner, turn)
+                        self._submit(runner, turn, patient)
             finally:
                 self._filling = False
 
-    def _submit(self, runner: Runner, turn: Work) -> None:
+    def _submit(self, runner: Runner, turn: Work, patient: bool) -> None:
         self._busy.add(id(runner))
+        if self._resting:
+            self._executor, self._resting = self._new_executor(), False
         try:
             future = self._executor.submit(compute, turn)
         except BrokenExecutor:
             self._executor = self._new_executor()
             future = self._executor.submit(compute, turn)
         executor = self._executor
-        future.add_done_callback(lambda done: self._finished(runner, turn, done, executor))
+        future.add_done_callback(lambda done: self._finished(runner, turn, patient, done, executor))
 
-    def _finished(self, runner: Runner, turn: Work, done: Future[Any], executor: Executor) -> None:
+    def _finished(self, runner: Runner, turn: Work, patient: bool, done: Future[Any], executor: Executor) -> None:
         error = None if done.cancelled() else done.exception()
         with self._lock:
             self._busy.discard(id(runner))
@@ -166,7 +207,7 @@ class Engine:
                 self._retries[id(runner)] = self._retries.get(id(runner), 0) + 1
                 if executor is self._executor:
                     self._executor = self._new_executor()
-                self._submit(runner, turn)
+                self._submit(runner, turn, patient)
                 return
             self._retries.pop(id(runner), None)
         if done.cancelled():
@@ -176,4 +217,4 @@ class Engine:
             runner.fail(turn, error)
         else:
             runner.take(turn, done.result())
-        self.request(runner)
+        self.request(runner, patient=patient)

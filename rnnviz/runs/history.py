@@ -104,10 +104,9 @@ class History:
         else:
             values = self.series(f"{yardstick.metric}_mean")[since + AVERAGED - 1 :]
             steps = np.arange(since + AVERAGED, since + AVERAGED + len(values))
-        good = values <= yardstick.value if yardstick.metric == "loss" else values >= yardstick.value
-        if len(good) and (yardstick.metric == "exam" or held_out):
-            good = np.convolve(good, np.ones(LASTING), "full")[: len(good)] == LASTING
-        return int(steps[np.argmax(good)]) if good.any() else None
+        return first_reached(
+            yardstick, steps, values, in_a_row=LASTING if yardstick.metric == "exam" or held_out else 1
+        )
 
     def _append(self, name: str, values: np.ndarray) -> None:
         if not len(values):
@@ -142,6 +141,14 @@ class History:
                 if c.step - thinned[-1].step >= self._checkpoint_stride:
                     thinned.append(c)
             kept[:] = thinned
+
+
+def first_reached(yardstick: Yardstick, steps: np.ndarray, values: np.ndarray, *, in_a_row: int = 1) -> int | None:
+    """The first of `steps` at which so many `values` in a row are as good as the yardstick, or None."""
+    good = values <= yardstick.value if yardstick.metric == "loss" else values >= yardstick.value
+    if len(good):
+        good = np.convolve(good, np.ones(in_a_row), "full")[: len(good)] == in_a_row
+    return int(steps[np.argmax(good)]) if good.any() else None
 
 
 class Moment(Protocol):

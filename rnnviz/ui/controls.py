@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -19,27 +19,32 @@ PADDING = 5  # the space round one choice, in characters
 
 
 def sidebar(experiment: Experiment) -> None:
-    """Every field that applies, essentials first, the rest behind one step."""
+    """Every field that applies, essentials first, the rest behind one step; each change goes to the session's run."""
     with st.sidebar:
-        for group in GROUPS:
-            fields = {
-                name: setting
-                for name, setting in SETTINGS.items()
-                if setting.group == group and setting.applies(experiment)
-            }
-            st.markdown(f"##### {group}")
-            for name, setting in fields.items():
-                if setting.essential:
-                    control(name, setting, experiment, _changed)
-            rest = {name: setting for name, setting in fields.items() if not setting.essential}
-            if rest:
-                with st.expander(f"More {group.lower()} settings"):
-                    for name, setting in rest.items():
-                        control(name, setting, experiment, _changed)
+        fields(experiment, _changed)
         live = [f"“{setting.label}”" for setting in SETTINGS.values() if setting.live]
         st.caption(
             f"{', '.join(live[:-1])} and {live[-1]} may change mid-run. Anything else starts a fresh, untrained network."
         )
+
+
+def fields(experiment: Experiment, changed: Callable[[str, str], None], without: Collection[str] = ()) -> None:
+    """The controls of an experiment but for the fields `without`; `changed` is that of `control`."""
+    for group in GROUPS:
+        offered = {
+            name: setting
+            for name, setting in SETTINGS.items()
+            if setting.group == group and setting.applies(experiment) and name not in without
+        }
+        st.markdown(f"##### {group}")
+        for name, setting in offered.items():
+            if setting.essential:
+                control(name, setting, experiment, changed)
+        rest = {name: setting for name, setting in offered.items() if not setting.essential}
+        if rest:
+            with st.expander(f"More {group.lower()} settings"):
+                for name, setting in rest.items():
+                    control(name, setting, experiment, changed)
 
 
 def control(

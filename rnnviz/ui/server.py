@@ -6,7 +6,7 @@ import gc
 
 import streamlit as st
 
-from rnnviz.runs import Engine, Registry
+from rnnviz.runs import Engine, Registry, Store, Sweeps
 
 
 @st.cache_resource(show_spinner=False)
@@ -18,3 +18,9 @@ def registry() -> Registry:
     gc.collect()
     gc.freeze()
     return Registry(engine)
+
+
+@st.cache_resource(show_spinner=False)
+def sweeps() -> Sweeps:
+    """All sweeps of this server: on the engine of the live runs, with which they take turns, and one store."""
+    return Sweeps(registry().engine, Store())

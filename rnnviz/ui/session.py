@@ -40,7 +40,7 @@ def current_run(own: Collection[str] = ()) -> LiveRun:
         notices.append(
             "That run is no longer on this server. This one starts afresh, with the settings the link names."
         )
-    notices += [_idle(name, wanted) for name in query if name in SETTINGS and not SETTINGS[name].applies(wanted)]
+    notices += [idle(name, wanted) for name in query if name in SETTINGS and not SETTINGS[name].applies(wanted)]
     notices += [
         f"{name} is no setting of an experiment; ignored."
         for name in query
@@ -53,8 +53,8 @@ def current_run(own: Collection[str] = ()) -> LiveRun:
     return run
 
 
-def _idle(name: str, experiment: Experiment) -> str:
-    """Why a field a link names does nothing: the chosen settings of which any other would give it a meaning."""
+def idle(name: str, experiment: Experiment) -> str:
+    """Why a field that somebody names does nothing: the chosen settings of which any other would give it a meaning."""
     why = [
         f"`{other}` is {getattr(experiment, other)}"
         for other, setting in SETTINGS.items()

@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections import deque
@@ -106,7 +107,8 @@ def serving(name: str, start: Sequence[str] = ("scripts/serve.py",)) -> Iterator
     command = [sys.executable, *start, f"--server.port={port}", "--server.headless=true"]
     # The app sets its own threads; what tests/conftest.py set is meant for the tests.
     environment = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
-    with log.open("wb") as stream:
+    with log.open("wb") as stream, tempfile.TemporaryDirectory() as results:
+        environment["RNNVIZ_RESULTS"] = results  # nothing computed before, and nothing left behind
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
         )

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from rnnviz.figures import FIGURES, Band, Colouring, Curve, Exam, Line, Link, Part, Row
+from rnnviz.figures import FIGURES, Band, Colouring, Curve, Exam, Line, Link, Part, Reference, Row, SweepLine
 
 T, U, F = 50, 12, 7
 t = np.arange(1, T + 1)
@@ -48,6 +48,8 @@ PARTS = [
     Part("h", "h_t", "tanh", "signed", 0.8, "hidden state"),
 ]
 LINKS = [Link("x", "h", 1.5e-12), Link("past h", "h", -0.2)]
+RATES = np.array([1.0, 0.8, np.nan])
+SWEPT = {"x_title": "sequence length (steps)", "question": "How does it depend on it?", "look_for": "The fall."}
 
 
 QUANTITIES = [Row("c_t", 3 * np.sin(t), "signed"), Row("f_t", P[0], "gate"), Row("h_t", np.abs(np.sin(t)), "size")]
@@ -144,6 +146,31 @@ CALLS = [
     Call("before_and_after", (BAND, Band(decay - 60, decay - np.inf, decay)), {**ASKS, "title": "size"}),
     Call("influence_plot", (t, 10.0**decay, -(10.0**decay) / 2), {"steps": T}),
     Call("influence_plot", (t, np.zeros(T), np.zeros(T)), {"steps": T}),
+    Call(
+        "sweep_lines",
+        ([10, 20, 50], [SweepLine("RNN", RATES, RATES - 0.3, np.minimum(RATES + 0.1, 1), ["a", "b", ""], 0)]),
+        SWEPT | {"y_title": "success rate", "most": 1.0},
+    ),
+    Call(
+        "sweep_lines",
+        (["tanh", "relu"], [SweepLine("RNN", [np.nan, np.nan], [np.nan, np.nan], [np.nan, np.nan], place=3)]),
+        SWEPT
+        | {
+            "y_title": "final loss",
+            "references": [Reference("guess", [1.4, 1.4]), Reference("s", [0, 0], "threshold")],
+        },
+    ),
+    Call(
+        "sweep_map",
+        ([10, 20, 50], ["rnn", "lstm"], np.stack([RATES, RATES / 2])),
+        SWEPT | {"told": [["a", "b", ""]] * 2, "y_title": "cell", "value_title": "success rate", "most": 1.0},
+    ),
+    Call(
+        "sweep_map",
+        ([0.001, 1.0, 50], [0.5], np.full((1, 3), np.nan)),
+        SWEPT
+        | {"told": [[""] * 3], "y_title": "cell", "value_title": "decay", "gradient": True, "absent": [[1, 0, 0]]},
+    ),
     Call(
         "race_losses",
         (["LSTM", "GRU"], np.arange(4), random.random((4, 2, 3))),

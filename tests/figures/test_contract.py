@@ -76,6 +76,8 @@ def test_which_pictures_are_over_time_and_over_training() -> None:
         "unit_half_lives",
         "gate_saturation",
         "cell_diagram",
+        "sweep_lines",
+        "sweep_map",
         "race_losses",
         "race_reach",
     }

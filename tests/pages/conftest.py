@@ -14,7 +14,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from rnnviz.runs import LiveRun, Snapshot
-from rnnviz.ui.server import registry
+from rnnviz.ui.server import registry, sweeps
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(file.stem for file in (ROOT / "pages").glob("*.py"))
@@ -122,10 +122,12 @@ class Visit:
 
 
 @pytest.fixture
-def visit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Visit]]:
+def visit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., Visit]]:
     """Open a page: `visit(cell="gru", length=20)`; every visit of a test is to the same server."""
     monkeypatch.setenv("RNNVIZ_EXECUTOR", "threads")
+    monkeypatch.setenv("RNNVIZ_RESULTS", str(tmp_path))
     registry.clear()
+    sweeps.clear()
     visits: list[Visit] = []
 
     def open_page(page: str = "playground", context: dict[str, str] | None = None, **query: object) -> Visit:
@@ -139,4 +141,5 @@ def visit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Visit]]:
             made.run.pause()
     registry().engine.shutdown()
     registry.clear()
+    sweeps.clear()
     gc.unfreeze()  # making a registry freezes what exists; a test's leftovers may go
