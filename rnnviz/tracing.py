@@ -320,8 +320,9 @@ def _quantiles(norms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """10 %, 50 % and 90 % over the samples of (T, B) that are still running; NaN where none is."""
     low, median, high = np.full((3, len(norms)), np.nan)
     reached = ~np.isnan(norms).all(1)
-    with np.errstate(invalid="ignore"):  # what has left float64
-        low[reached], median[reached], high[reached] = np.nanquantile(norms[reached], (0.1, 0.5, 0.9), axis=1)
+    if reached.any():
+        with np.errstate(invalid="ignore"):  # what has left float64
+            low[reached], median[reached], high[reached] = np.nanquantile(norms[reached], (0.1, 0.5, 0.9), axis=1)
     return low, median, high
 
 
