@@ -11,7 +11,7 @@ import streamlit as st
 from rnnviz.cells import CELLS
 from rnnviz.experiment import SETTINGS, Experiment, Setting
 from rnnviz.tasks import TASKS
-from rnnviz.ui import session
+from rnnviz.ui import keys, session
 
 GROUPS = ("Network", "Task", "Training")
 WIDEST_ROW = 30  # characters that fit side by side in the sidebar, also inside an expander
@@ -48,15 +48,18 @@ def fields(experiment: Experiment, changed: Callable[[str, str], None], without:
 
 
 def control(
-    name: str, setting: Setting, experiment: Experiment, changed: Callable[[str, str], None], prefix: str = "control"
+    name: str, setting: Setting, experiment: Experiment, changed: Callable[[str, str], None], page: str = "control"
 ) -> None:
-    """The widget of one field. `changed` is called with the field's name and the key of the value that was chosen."""
-    key = f"{prefix}_{name}"
+    """The widget of one field. `changed` is called with the field's name and the key of the value that was chosen.
+
+    `page` is that of `keys`; what comes from a widget that is gone does not reach `changed`.
+    """
+    key = keys.shown(page, name)
     value = getattr(experiment, name)
     # The run is the truth, the widget only shows it: another tab may have changed it, or a refused value is taken back.
     st.session_state[key] = value
     label = f"{setting.label} ({setting.unit})" if setting.unit else setting.label
-    common: dict[str, Any] = {"key": key, "help": setting.help, "on_change": changed, "args": (name, key)}
+    common: dict[str, Any] = {"key": key, "help": setting.help, "on_change": _heard, "args": (changed, page, name, key)}
     if isinstance(value, bool):
         st.toggle(label, **common)
     elif setting.choices is not None:
@@ -76,6 +79,11 @@ def control(
         st.slider(label, kind(setting.lowest), kind(setting.highest), step=kind(setting.step), **common)
     else:
         st.number_input(label, int(setting.lowest), int(setting.highest), step=1, **common)
+
+
+def _heard(changed: Callable[[str, str], None], page: str, name: str, key: str) -> None:
+    if not keys.is_old(page, key):
+        changed(name, key)
 
 
 def _offered(name: str, value: Any, experiment: Experiment) -> bool:

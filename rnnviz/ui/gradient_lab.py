@@ -47,7 +47,7 @@ def questions(lab: Lab) -> None:
 
 def _ask() -> None:
     if (key := st.session_state.lab_question) is not None:
-        become(QUESTIONS[key].lab(st.session_state.lab))
+        become(QUESTIONS[key].lab(st.session_state.lab), afresh=True)
 
 
 def big_plot(seen: Measured) -> None:

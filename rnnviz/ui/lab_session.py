@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from rnnviz.analysis.lab import Decay
-from rnnviz.ui import look
+from rnnviz.ui import keys, look
 from rnnviz.ui.lab_state import Lab
 from rnnviz.ui.plain import literal
 from rnnviz.ui.playground import theme
@@ -46,9 +46,11 @@ def notices() -> None:
         st.warning(literal(sentence.replace("`", "")), icon=":material/info:")
 
 
-def become(lab: Lab) -> None:
-    """Look at another lab; what a link could not have has been read by now."""
+def become(lab: Lab, *, afresh: bool = False) -> None:
+    """Look at another lab, `afresh` if not by one widget alone; what a link could not have has been read by now."""
     st.session_state.lab, st.session_state.lab_notices = lab, []
+    if afresh:
+        keys.afresh("lab")
 
 
 def put(name: str, value: Any, of_lane: bool) -> None:
@@ -64,15 +66,20 @@ def put(name: str, value: Any, of_lane: bool) -> None:
 
 def control(make: Callable[..., Any], name: str, value: Any, label: str, *args: Any, lane: bool, **more: Any) -> None:
     """A widget that only shows what the lab is: its key is set before it is drawn, its change changes the lab."""
-    st.session_state[f"lab_{name}"] = value
+    key = "lab_edit" if name == "edit" else keys.shown("lab", name)  # which lane: the same widget, whatever it shows
+    st.session_state[key] = value
     options = args[0] if args and isinstance(args[0], Sequence | range) else None
-    make(label, *args, key=f"lab_{name}", on_change=_set, args=(name, lane, options), **more)
+    make(label, *args, key=key, on_change=_set, args=(key, name, lane, options), **more)
 
 
-def _set(name: str, of_lane: bool, options: Sequence[Any] | None) -> None:
-    value = st.session_state[f"lab_{name}"]
+def _set(key: str, name: str, of_lane: bool, options: Sequence[Any] | None) -> None:
+    if name != "edit" and keys.is_old("lab", key):
+        return
+    value = st.session_state[key]
     if options is None or value in options:  # else an echo of options that are no longer there
         put(name, value, of_lane)
+    if name == "edit":
+        keys.afresh("lab")
 
 
 def sliding(

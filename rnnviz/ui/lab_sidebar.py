@@ -29,13 +29,14 @@ def sidebar(lab: Lab) -> None:
         with st.container(horizontal=True):
             st.button(
                 "Add", key="lab_add", icon=":material/add:", disabled=len(names) == MOST_LANES,
-                on_click=lambda: become(replace(lab, lanes=(*lab.lanes, lab.lane), edit=len(names) + 1)),
+                on_click=lambda: become(replace(lab, lanes=(*lab.lanes, lab.lane), edit=len(names) + 1), afresh=True),
                 help="One more line, a copy of the chosen one to change.",
             )  # fmt: skip
             st.button(
                 "Remove", key="lab_remove", icon=":material/remove:", disabled=len(names) == 1,
                 on_click=lambda: become(
-                    replace(lab, lanes=lab.lanes[: lab.edit - 1] + lab.lanes[lab.edit :], edit=max(1, lab.edit - 1))
+                    replace(lab, lanes=lab.lanes[: lab.edit - 1] + lab.lanes[lab.edit :], edit=max(1, lab.edit - 1)),
+                    afresh=True,
                 ),
                 help="Take the chosen line out.",
             )  # fmt: skip
@@ -79,4 +80,5 @@ def _take_preset() -> None:
     if (name := st.session_state.lab_preset) is not None:
         lane = PRESETS[name]
         fields = ("cell", "initialisation", "activation", "rho", "bias")
-        become(st.session_state.lab.with_lane(**{field: getattr(lane, field) for field in fields}))
+        wanted = st.session_state.lab.with_lane(**{field: getattr(lane, field) for field in fields})
+        become(wanted, afresh=True)

@@ -9,7 +9,7 @@ import streamlit as st
 from rnnviz.experiment import SETTINGS, Experiment
 from rnnviz.figures import Theme, legend_html
 from rnnviz.runs import LiveRun, Snapshot
-from rnnviz.ui import look, session
+from rnnviz.ui import keys, look, session
 from rnnviz.ui.pictures import extent, sections
 from rnnviz.ui.plain import literal
 from rnnviz.ui.readouts import readouts
@@ -39,6 +39,7 @@ def notices() -> None:
 
 def _back(old: LiveRun) -> None:
     session.heard()
+    keys.afresh("control")
     session.watch(old)
     st.session_state.pop("replaced", None)
 
@@ -91,6 +92,7 @@ def transport(run: LiveRun, snapshot: Snapshot) -> None:
 
 
 def _new_seed() -> None:
+    keys.afresh("control")
     session.change(seed=secrets.randbelow(10_000))
 
 

@@ -17,7 +17,7 @@ from rnnviz.figures import palette
 from rnnviz.runs import Race, RaceSnapshot
 from rnnviz.runs.race import MOST_LANES, MOST_SEEDS, REACH_FRACTIONS, SHARED
 from rnnviz.tasks import TASKS
-from rnnviz.ui import controls, race_pictures, race_table
+from rnnviz.ui import controls, keys, race_pictures, race_table
 from rnnviz.ui.plain import literal
 from rnnviz.ui.playground import theme
 from rnnviz.ui.race_presets import PRESETS, Preset
@@ -76,9 +76,15 @@ def _watch(wanted: Setup, race: Race | None) -> None:
     st.session_state.race_setup = replace(wanted, race=race.id)
 
 
-def _become(wanted: Setup, notices: list[str] | None = None) -> None:
+def _key(name: str) -> str:
+    return keys.shown("race", name)
+
+
+def _become(wanted: Setup, notices: list[str] | None = None, *, by_its_widget: bool = False) -> None:
     """Show another setup: in the same race where nothing that runs has changed."""
     st.session_state.race_notices = notices or []
+    if not by_its_widget:
+        keys.afresh("race")
     race: Race = st.session_state.race
     try:
         _watch(wanted, race if _is_of(race, wanted) else None)
@@ -175,12 +181,12 @@ def _fields(group: str, lane: Experiment, *, of_lane: bool) -> None:
     changed = _lane_changed if of_lane else _all_changed
     for name, setting in fields.items():
         if setting.essential:
-            controls.control(name, setting, lane, changed, "race_control")
+            controls.control(name, setting, lane, changed, "race")
     rest = {name: setting for name, setting in fields.items() if not setting.essential}
     if rest:
         with st.expander(f"More {group.lower()} settings"):
             for name, setting in rest.items():
-                controls.control(name, setting, lane, changed, "race_control")
+                controls.control(name, setting, lane, changed, "race")
 
 
 def _lane_changed(name: str, key: str) -> None:
@@ -193,60 +199,66 @@ def _all_changed(name: str, key: str) -> None:
 
 def _changed(how: Any, name: str, key: str) -> None:
     try:
-        _become(*how(setup(), **{name: st.session_state[key]}))
+        _become(*how(setup(), **{name: st.session_state[key]}), by_its_widget=True)
     except RnnvizError as error:
         st.session_state.race_notices = str(error).splitlines()
 
 
 def _fair_play(shown: Setup) -> None:
-    st.session_state.race_seeds = shown.seeds
+    st.session_state[_key("seeds")] = shown.seeds
     st.slider(
-        "Seeds a lane", 1, MOST_SEEDS, key="race_seeds", on_change=_set, args=("seeds", "race_seeds"),
+        "Seeds a lane", 1, MOST_SEEDS, key=_key("seeds"), on_change=_set, args=("seeds", _key("seeds")),
         help="Networks a lane, each with initial weights and examples of its own. One seed misleads: with several, lines "
         "are medians and bands go from the lowest to the highest.",
     )  # fmt: skip
-    st.session_state.race_budget = "seconds" if shown.seconds else "steps"
+    st.session_state[_key("budget")] = "seconds" if shown.seconds else "steps"
     st.segmented_control(
-        "Same budget in", ["steps", "seconds"], key="race_budget", required=True, width="stretch", on_change=_budget,
+        "Same budget in", ["steps", "seconds"], key=_key("budget"), required=True, width="stretch", on_change=_budget,
+        args=(_key("budget"),),
         format_func={"steps": "training steps", "seconds": "seconds"}.__getitem__,
         help="Steps: who learns more from the same examples? Seconds: who learns more in the same time of computing, on "
         "this machine, with everything recorded?",
     )  # fmt: skip
     if shown.seconds:
-        st.session_state.race_seconds = int(shown.seconds)
+        st.session_state[_key("seconds")] = int(shown.seconds)
         st.slider(
-            "Seconds for each network", 5, 120 if shown.seconds <= 120 else MOST_SECONDS, key="race_seconds",
-            on_change=_set, args=("seconds", "race_seconds"), help="Of computing; the clock on the wall runs slower the "
+            "Seconds for each network", 5, 120 if shown.seconds <= 120 else MOST_SECONDS, key=_key("seconds"),
+            on_change=_set, args=("seconds", _key("seconds")), help="Of computing; the clock on the wall runs slower the "
             "more networks share this machine.",
         )  # fmt: skip
-    st.session_state.race_match = shown.match
+    st.session_state[_key("match")] = shown.match
     st.toggle(
-        "Same number of parameters", key="race_match", on_change=_set, args=("match", "race_match"),
+        "Same number of parameters", key=_key("match"), on_change=_set, args=("match", _key("match")),
         help="An LSTM has four times the weights of an Elman network of the same size. This solves for the hidden size that "
         "brings every other lane closest to the first lane's number of parameters; the table shows both.",
     )  # fmt: skip
 
 
 def _set(name: str, key: str) -> None:
-    _become(replace(setup(), **{name: st.session_state[key]}))
+    if keys.is_old("race", key):
+        return
+    _become(replace(setup(), **{name: st.session_state[key]}), by_its_widget=True)
 
 
-def _budget() -> None:
-    _become(replace(setup(), seconds=DEFAULT_SECONDS if st.session_state.race_budget == "seconds" else 0))
+def _budget(key: str) -> None:
+    if keys.is_old("race", key):
+        return
+    seconds = DEFAULT_SECONDS if st.session_state[key] == "seconds" else 0
+    _become(replace(setup(), seconds=seconds), by_its_widget=True)
 
 
 def _pictured(shown: Setup) -> None:
     gates = ["", *dict.fromkeys(gate for lane in shown.lanes for gate in CELLS[lane.cell].gates)]
-    st.session_state.race_fraction = shown.fraction
+    st.session_state[_key("fraction")] = shown.fraction
     st.selectbox(
-        "A gradient is alive above", list(REACH_FRACTIONS), key="race_fraction", on_change=_set,
-        args=("fraction", "race_fraction"), format_func=lambda f: f"{100 * f:g} % of its largest",
+        "A gradient is alive above", list(REACH_FRACTIONS), key=_key("fraction"), on_change=_set,
+        args=("fraction", _key("fraction")), format_func=lambda f: f"{100 * f:g} % of its largest",
         help="For the picture of who keeps the gradient: how many steps back from the last one its norm stays above this "
         "share of the largest met on the way back. The table uses 1 %.",
     )  # fmt: skip
-    st.session_state.race_gate = shown.gate if shown.gate in gates else ""
+    st.session_state[_key("gate")] = shown.gate if shown.gate in gates else ""
     st.selectbox(
-        "Gate in the rows", gates, key="race_gate", on_change=_set, args=("gate", "race_gate"),
+        "Gate in the rows", gates, key=_key("gate"), on_change=_set, args=("gate", _key("gate")),
         format_func=lambda gate: f"{gate} gate" if gate else KEEPER,
         help="Drawn beside each lane's hidden states. The gate that keeps is the forget gate of an LSTM and the update "
         "gate of a GRU.",

@@ -18,6 +18,7 @@ from rnnviz.model import decoder_layers, encoder_layers
 from rnnviz.runs import LiveRun
 from rnnviz.tasks import TASKS
 from rnnviz.training import start
+from rnnviz.ui import keys
 from rnnviz.ui.server import registry
 
 
@@ -111,6 +112,7 @@ def open_experiment(wanted: Experiment) -> None:
     heard()
     run = current_run()
     if differs := wanted.differs_in(run.experiment):
+        keys.afresh("control")
         _replace(run, wanted, differs)
 
 

@@ -23,7 +23,7 @@ from rnnviz.runs.store import key_of
 from rnnviz.runs.sweeps import worth
 from rnnviz.tasks import TASKS
 from rnnviz.training import advance, start
-from rnnviz.ui import controls, session
+from rnnviz.ui import controls, keys, session
 from rnnviz.ui.plain import literal
 from rnnviz.ui.playground import theme
 from rnnviz.ui.resting import picture
@@ -185,20 +185,22 @@ def sidebar(plan: Plan) -> None:
 
 
 def _control(make: Any, name: str, value: Any, label: str, *args: Any, **more: Any) -> None:
-    st.session_state[f"sweep_{name}_control"] = value
-    make(label, *args, key=f"sweep_{name}_control", on_change=_set, args=(name,), **more)
+    key = keys.shown("sweep", f"{name}_control")
+    st.session_state[key] = value
+    make(label, *args, key=key, on_change=_set, args=(name, key), **more)
 
 
-def _set(name: str) -> None:
-    _change(**{name: st.session_state[f"sweep_{name}_control"]})
+def _set(name: str, key: str) -> None:
+    if not keys.is_old("sweep", key):
+        _change(**{name: st.session_state[key]})
 
 
 def _axis(which: str, axis: Axis | None, label: str, taken: str) -> None:
-    field_key, values_key = f"sweep_{which}_field", f"sweep_{which}_values"
+    field_key, values_key = keys.shown("sweep", f"{which}_field"), keys.shown("sweep", f"{which}_values")
     offered = [*([NOTHING] if which == "by" else []), *(name for name in FIELDS if name != taken)]
     st.session_state[field_key] = axis.field if axis else NOTHING
     st.selectbox(
-        label, offered, key=field_key, on_change=_set_field, args=(which,),
+        label, offered, key=field_key, on_change=_set_field, args=(which, field_key),
         format_func=lambda name: SETTINGS[name].label if name else "nothing: a single line",
         help="Any setting of an experiment. All others are the same in every run, and stand below. "
         + (SETTINGS[axis.field].help if axis else ""),
@@ -210,7 +212,7 @@ def _axis(which: str, axis: Axis | None, label: str, taken: str) -> None:
         st.session_state[values_key] = list(axis.values)
         st.multiselect(
             f"Values of {setting.label.lower()}", list(setting.choices), key=values_key, on_change=_set_values,
-            args=(which,), format_func=setting.choices.__getitem__, max_selections=MOST_VALUES, help=setting.help,
+            args=(which, values_key), format_func=setting.choices.__getitem__, max_selections=MOST_VALUES, help=setting.help,
         )  # fmt: skip
     else:
         st.session_state[values_key] = ", ".join(map(written, axis.values))
@@ -221,23 +223,25 @@ def _axis(which: str, axis: Axis | None, label: str, taken: str) -> None:
         )
         st.text_input(
             f"Values of {setting.label.lower()}" + (f" ({setting.unit})" if setting.unit else ""), key=values_key,
-            on_change=_set_values, args=(which,), max_chars=200,
+            on_change=_set_values, args=(which, values_key), max_chars=200,
             help=f"Separated by commas: {bounds}, at most {MOST_VALUES} of them.",
         )  # fmt: skip
 
 
-def _set_field(which: str) -> None:
-    field = st.session_state[f"sweep_{which}_field"]
+def _set_field(which: str, key: str) -> None:
+    if keys.is_old("sweep", key):
+        return
+    field = st.session_state[key]
     axis = Axis(field, example_values(field)) if field else None
     _change(**{which: axis})
 
 
-def _set_values(which: str) -> None:
+def _set_values(which: str, key: str) -> None:
     plan: Plan = st.session_state.sweep_plan
     axis: Axis | None = getattr(plan, which)
-    if axis is None:
+    if axis is None or keys.is_old("sweep", key):
         return
-    given, said = st.session_state[f"sweep_{which}_values"], list[str]()
+    given, said = st.session_state[key], list[str]()
     found = axis_of(axis.field, given if isinstance(given, str) else ",".join(given), said) or axis
     _become((replace(plan, across=found) if which == "across" else replace(plan, by=found)).mended(said), said)
 
@@ -263,6 +267,8 @@ def _same_runs(one: Plan, other: Plan) -> bool:
 
 def _take_preset() -> None:
     if (name := st.session_state.sweep_preset) is not None:
+        keys.afresh("sweep")
+        keys.afresh("control")
         _become(PRESETS[name].plan)
 
 

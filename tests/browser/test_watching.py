@@ -219,3 +219,14 @@ def test_other_controls_answer_while_training(page, app_server, measured):
     expect(screen.button("Pause")).to_be_visible()
     assert sorted(waits)[-2] <= 1, waits
     screen.press("Pause")
+
+
+def test_a_new_seed_outlives_a_click_that_follows_at_once(page, app_server):
+    """The second click leaves a page whose controls still show the old seed."""
+    screen = Screen(page).open(app_server.url, steps=500, seed=7)
+    screen.press("New seed")
+    screen.press("Step")
+    screen.until("() => !location.href.includes('seed=7&') && rnnviz.store.newest === 1")
+    page.wait_for_timeout(1000)
+    assert screen.query.get("seed") != "7"
+    assert screen.state["newest"] == 1

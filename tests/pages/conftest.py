@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -59,7 +60,7 @@ class Visit:
         """Field name -> its control in the sidebar."""
         kinds = ("button_group", "select_slider", "slider", "selectbox", "number_input", "toggle")
         found = [element for kind in kinds for element in getattr(self.at.sidebar, kind)]
-        return {element.key.removeprefix("control_"): element for element in found}
+        return {re.sub(r"^control\d*_", "", element.key): element for element in found}
 
     @property
     def stage(self) -> dict[str, Any]:

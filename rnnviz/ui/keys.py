@@ -1,0 +1,34 @@
+"""Keys of widgets that show what a page is about, rather than hold it.
+
+A click on a page that is still being drawn sends along what its other widgets showed before, and Streamlit takes that for
+a change of theirs: two quick clicks would undo each other. So when all of them come to show something else, by a preset or
+a link, they get other keys (`afresh`), and what an older key still brings is not listened to (`is_old`).
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+
+def shown(page: str, name: str) -> str:
+    """The key, at present, of the widget called `name`; it begins with the page's name."""
+    return f"{_beginning(page)}{name}"
+
+
+def afresh(page: str) -> None:
+    """From now on all widgets of the page show something else."""
+    st.session_state[f"{page}-drawn"] = _drawn(page) + 1
+
+
+def is_old(page: str, key: str) -> bool:
+    """Whether a key is of a widget that is gone."""
+    return not key.startswith(_beginning(page))
+
+
+def _beginning(page: str) -> str:
+    return f"{page}_" if _drawn(page) == 0 else f"{page}{_drawn(page)}_"
+
+
+def _drawn(page: str) -> int:
+    times: int = st.session_state.get(f"{page}-drawn", 0)
+    return times
