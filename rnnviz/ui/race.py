@@ -21,7 +21,7 @@ from rnnviz.ui import controls, keys, race_pictures, race_table
 from rnnviz.ui.plain import literal
 from rnnviz.ui.playground import theme
 from rnnviz.ui.race_presets import PRESETS, Preset
-from rnnviz.ui.race_state import KEEPER, MOST_SECONDS, Setup, in_common, lane_names
+from rnnviz.ui.race_state import KEEPER, LEAST_SECONDS, MOST_SECONDS, Setup, in_common, lane_names
 from rnnviz.ui.server import registry
 
 DEFAULT_SECONDS = 20
@@ -222,7 +222,7 @@ def _fair_play(shown: Setup) -> None:
     if shown.seconds:
         st.session_state[_key("seconds")] = int(shown.seconds)
         st.slider(
-            "Seconds for each network", 5, 120 if shown.seconds <= 120 else MOST_SECONDS, key=_key("seconds"),
+            "Seconds for each network", LEAST_SECONDS, 120 if shown.seconds <= 120 else MOST_SECONDS, key=_key("seconds"),
             on_change=_set, args=("seconds", _key("seconds")), help="Of computing; the clock on the wall runs slower the "
             "more networks share this machine.",
         )  # fmt: skip
@@ -304,7 +304,9 @@ def transport(race: Race, snapshot: RaceSnapshot) -> None:
             st.button(
                 "Start", key="race_start", type="primary", icon=":material/play_arrow:", on_click=_steer,
                 args=(Race.play,), disabled=over, width=120,
-                help="The budget is used up: rewind, or raise it." if over else "All lanes train side by side.",
+                help="All lanes train side by side." if not over
+                else "The budget is used up: rewind, or raise it." if snapshot.step >= snapshot.budget
+                else "Every lane has diverged: rewind, or change them.",
             )  # fmt: skip
         st.button("Rewind", key="race_rewind", icon=":material/replay:", on_click=_steer, args=(Race.rewind,),
                   disabled=snapshot.status == "ready", help="All lanes back to the start.")  # fmt: skip

@@ -6,11 +6,14 @@ import json
 import re
 import time
 
+import numpy as np
 import pytest
 
 from rnnviz.runs import Race
+from rnnviz.runs.race import REACH_FRACTIONS
 from rnnviz.ui.race_presets import PRESETS
 from rnnviz.ui.race_state import Setup
+from rnnviz.ui.race_table import verdict
 
 TINY = {"task": "adding", "length": "8", "batch_size": "4", "steps": "40"}
 LANES = {"lane1": "rnn~hidden_size=4", "lane2": "lstm~hidden_size=4", "lane3": "gru~hidden_size=4"}
@@ -44,6 +47,36 @@ def current(seen) -> Race:
 
 def table(seen) -> str:
     return next(block.proto.body for block in seen.at.get("html") if "<table" in block.proto.body)
+
+
+def test_what_is_said_of_a_lane_that_never_solved_is_said_of_all_its_training(race):
+    """One moment may be a freak: what the table shows is the newest, what the sentence says the usual."""
+    seen = race
+    current(seen).play()
+    until_over(seen)
+    snapshot = current(seen).poll()
+    picture = snapshot.frames[-1]
+    column = 3 * REACH_FRACTIONS.index(0.01) + 1
+    usual = [np.median([f.channels[f"{k}.reach"][column] for f in snapshot.frames[1:]]) for k in range(3)]
+    assert f"reached furthest: {max(usual):.0f} of 8 steps" in verdict(current(seen), ["a", "b", "c"], snapshot)
+    for k in range(3):
+        picture.channels[f"{k}.reach"][column] = 1000
+    assert f"reached furthest: {max(usual):.0f} of 8 steps" in verdict(current(seen), ["a", "b", "c"], snapshot)
+
+
+def test_a_race_in_which_all_diverge_ends_and_says_why(opened):
+    wild = "rnn~activation=linear~initialisation=spectral~spectral_radius=2~optimizer=sgd~learning_rate=1~clip_norm=0"
+    seen = opened(**TINY | {"length": "30"}, lane1=wild, lane2=wild)
+    current(seen).play()
+    until_over(seen)
+    assert current(seen).clock < 40
+    assert "Every lane has diverged" in seen.at.button(key="race_start").help
+    assert seen.at.button(key="race_start").disabled
+
+
+def test_a_link_with_too_few_seconds_opens_with_the_fewest(opened):
+    seen = opened(**TINY, **LANES, seconds=3)
+    assert current(seen).seconds == 5
 
 
 def until_over(seen) -> None:
