@@ -335,7 +335,7 @@ class Race:
             goal, seeds = self._goals[chunk.round + 1], [self._lanes[chunk.lane][s] for s in alive]
             steps, seconds, record_every = None, None, None
             if self.seconds:
-                seconds = max(1e-4, (goal / 1000 - chunk.used) * len(seeds))
+                seconds = max(1e-4, min((goal / 1000 - chunk.used) * len(seeds), SLICE_SECONDS))
             else:
                 steps = goal - seeds[0].checkpoint.step
                 record_every = self._record_every()
@@ -355,7 +355,9 @@ class Race:
         if self.seconds:
             networks = [len(self._alive(chunk)) for chunk in running]
             each = min(SLICE_SECONDS / max(networks), ROUND_SECONDS * workers / sum(networks))
-            ahead = max(1, round(1000 * each))
+            # A network whose single step takes longer than that would otherwise get a whole step a round all the same.
+            step = max((chunk.pace or 0.0) / size for chunk, size in zip(running, networks, strict=True))
+            ahead = max(1, round(1000 * max(each, step)))
         elif any(chunk.pace is None for chunk in running):
             ahead = FIRST_STEPS
         else:

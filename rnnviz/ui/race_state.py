@@ -224,6 +224,8 @@ def _said(name: str, value: Any) -> str:
         return setting.choices[value].split(" (")[0]
     if not value and name in OFF:
         return OFF[name]
+    if name == "layers" and value == 1:
+        return "1 layer"
     shown = setting.zero if setting.zero and not value else f"{value:.3g}"
     return SHORT[name].format(shown) if name in SHORT else f"{setting.label.lower()} {shown}"
 

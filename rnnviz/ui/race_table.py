@@ -83,8 +83,8 @@ def table_html(race: Race, names: list[str], standings: list[Standing]) -> str:
             solved,
             number(standing.solved_step[1], whole=True),
             f"{number(standing.solved_seconds[1])} s" if standing.solved else "–",
-            f"{number(standing.reach[1], whole=True)} of {T}",
-            f"× {number(standing.decay[1])}",
+            f"{number(standing.reach[1], whole=True)} of {T}" if math.isfinite(standing.reach[1]) else "–",
+            f"× {number(standing.decay[1])}" if math.isfinite(standing.decay[1]) else "–",
         )
         swatch = figures.lanes_html([name], theme(), first=k)
         body += f'<tr><td style="{cell};text-align:left">{swatch}</td>' + "".join(
@@ -109,7 +109,8 @@ def verdict(race: Race, names: list[str], snapshot: RaceSnapshot) -> str:
     """What the table says, in words."""
     lanes = [(name, standing) for name, standing in zip(names, snapshot.standings, strict=True)]
     decays = [(standing.decay[1], name) for name, standing in lanes if math.isfinite(standing.decay[1])]
-    if snapshot.step == 0:
+    broken = [f"**{name}** ({_when_broken(s.diverged[0])})" for name, s in lanes if s.diverged]
+    if snapshot.step == 0 and not broken:
         if len(decays) < 2:
             return "Nothing is trained yet: press Start."
         (low, worst), (high, best) = min(decays), max(decays)
@@ -119,7 +120,6 @@ def verdict(race: Race, names: list[str], snapshot: RaceSnapshot) -> str:
         )
     done = sorted((standing.solved_step[1], _solved(name, standing)) for name, standing in lanes if standing.solved)
     open_ = [f"**{name}**" for name, s in lanes if not s.solved and not s.diverged]
-    broken = [f"**{name}**" for name, s in lanes if s.diverged]
     said = []
     if done:
         said.append("Solved by " + ", ".join(text for _, text in done) + ".")
@@ -147,6 +147,11 @@ def _usual_reach(snapshot: RaceSnapshot, k: int) -> float:
     reaches = [picture.channels[f"{k}.reach"][column] for picture in snapshot.frames[1:]]
     there = [reach for reach in reaches if math.isfinite(reach)]
     return float(np.median(there)) if there else math.nan
+
+
+def _when_broken(sentence: str) -> str:
+    """The first half of the sentence that says at which step what stopped being a number."""
+    return sentence[0].lower() + sentence[1:].split(";")[0].split(" (")[0].rstrip(".")
 
 
 def _solved(name: str, standing: Standing) -> str:

@@ -70,6 +70,9 @@ def test_a_race_in_which_all_diverge_ends_and_says_why(opened):
     current(seen).play()
     until_over(seen)
     assert current(seen).clock < 40
+    said = " ".join(block.value for block in seen.at.markdown)
+    assert re.search(r"Diverged: \*\*Elman RNN \(1\)\*\* \(step \d+: the (loss|update)", said)
+    assert "press Start" not in said
     assert "Every lane has diverged" in seen.at.button(key="race_start").help
     assert seen.at.button(key="race_start").disabled
 

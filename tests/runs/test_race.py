@@ -147,6 +147,22 @@ def test_on_a_clock_of_seconds_every_network_computes_as_long(engine, monkeypatc
     assert all(0 < standing.step < 50_000 for standing in race.poll().standings)
 
 
+def test_on_a_clock_of_seconds_a_network_of_slow_steps_gets_no_more_time(engine, monkeypatch):
+    used = dict.fromkeys(CELLS, 0.0)
+
+    def one_step(turn):
+        cell = turn.checkpoints[0].experiment.cell
+        took = 0.4 if cell == "lstm" else 0.02
+        used[cell] += took
+        return [replace(done, seconds=took) for done in module.advance_together(turn.checkpoints, 1)]
+
+    monkeypatch.setattr(module.Turn, "compute", one_step)
+    race = raced(engine, lanes(steps=50_000), seconds=2)
+    assert race.clock == 2000
+    assert used["lstm"] == pytest.approx(2, abs=0.41)
+    assert used["rnn"] == used["gru"] == pytest.approx(2, abs=0.021)
+
+
 def test_a_lane_that_diverges_stops_alone_and_says_so(engine):
     wild = SMALL.amend(cell="rnn", activation="linear", initialisation="spectral", spectral_radius=1.2, length=30,
                        learning_rate=1.0, clip_norm=0, optimizer="sgd")  # fmt: skip

@@ -105,6 +105,7 @@ def test_lanes_are_named_by_what_tells_them_apart():
     assert lane_names([LSTM, LSTM.amend(forget_bias=0.0)]) == ["LSTM, forget bias 1", "LSTM, forget bias 0"]
     assert lane_names([ELMAN, LSTM.amend(forget_bias=3.0)]) == ["Elman RNN", "LSTM, forget bias 3"]
     assert lane_names([LSTM, LSTM]) == ["LSTM (1)", "LSTM (2)"]
+    assert lane_names([ELMAN, ELMAN.amend(layers=2)]) == ["Elman RNN, 1 layer", "Elman RNN, 2 layers"]
     both = [ELMAN.amend(clip_norm=0), ELMAN.amend(clip_norm=1.0)]
     assert lane_names(both) == ["Elman RNN, not clipped", "Elman RNN, clipped at 1"]
     assert in_common([lane.amend(learning_rate=0.01) for lane in both]) == "η = 0.01"
