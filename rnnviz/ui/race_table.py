@@ -71,7 +71,7 @@ def table_html(race: Race, names: list[str], standings: list[Standing]) -> str:
         if several and math.isfinite(standing.loss[1]):
             loss += f" ({number(standing.loss[0])}–{number(standing.loss[2])})"
         if standing.diverged:
-            solved = f"{len(standing.diverged)} diverged" if several else "diverged"
+            solved = f"{solved}, {len(standing.diverged)} diverged" if several else "diverged"
         values = (
             f"{standing.parameters:,}".replace(",", "\u2009"),
             loss,
@@ -109,7 +109,7 @@ def verdict(race: Race, names: list[str], snapshot: RaceSnapshot) -> str:
     """What the table says, in words."""
     lanes = [(name, standing) for name, standing in zip(names, snapshot.standings, strict=True)]
     decays = [(standing.decay[1], name) for name, standing in lanes if math.isfinite(standing.decay[1])]
-    broken = [f"**{name}** ({_when_broken(s.diverged[0])})" for name, s in lanes if s.diverged]
+    broken = [f"**{name}** ({_when_broken(s)})" for name, s in lanes if s.diverged]
     if snapshot.step == 0 and not broken:
         if len(decays) < 2:
             return "Nothing is trained yet: press Start."
@@ -119,7 +119,7 @@ def verdict(race: Race, names: list[str], snapshot: RaceSnapshot) -> str:
             f"× {low:.3g}. Press Start: which of them learns?"
         )
     done = sorted((standing.solved_step[1], _solved(name, standing)) for name, standing in lanes if standing.solved)
-    open_ = [f"**{name}**" for name, s in lanes if not s.solved and not s.diverged]
+    open_ = [f"**{name}**" for name, s in lanes if not s.solved and len(s.diverged) < s.seeds]
     said = []
     if done:
         said.append("Solved by " + ", ".join(text for _, text in done) + ".")
@@ -128,13 +128,16 @@ def verdict(race: Race, names: list[str], snapshot: RaceSnapshot) -> str:
     if open_:
         ended = snapshot.step >= snapshot.budget
         said.append(("Not solved in this budget: " if ended else "Not yet: ") + ", ".join(open_) + ".")
-    reaches = [(_usual_reach(snapshot, k), name) for k, (name, s) in enumerate(lanes) if not s.solved]
+    reaches = [
+        (_usual_reach(snapshot, k), name)
+        for k, (name, s) in enumerate(lanes)
+        if not s.solved and len(s.diverged) < s.seeds
+    ]
     if unsolved := [(reach, name) for reach, name in reaches if math.isfinite(reach)]:
-        reach, name = max(unsolved)
+        reach = max(unsolved)[0]
+        furthest = " · ".join(f"**{name}**" for its, name in unsolved if its == reach)
         whose = (
-            f"Of these the gradient of **{name}** reached furthest:"
-            if len(unsolved) > 1
-            else "Its gradient reached back"
+            f"Of these the gradient of {furthest} reached furthest:" if len(open_) > 1 else "Its gradient reached back"
         )
         T = race.experiments[0].length
         said.append(f"{whose} {reach:.0f} of {T} steps, the median over this training.")
@@ -149,9 +152,11 @@ def _usual_reach(snapshot: RaceSnapshot, k: int) -> float:
     return float(np.median(there)) if there else math.nan
 
 
-def _when_broken(sentence: str) -> str:
-    """The first half of the sentence that says at which step what stopped being a number."""
-    return sentence[0].lower() + sentence[1:].split(";")[0].split(" (")[0].rstrip(".")
+def _when_broken(standing: Standing) -> str:
+    """How many of its seeds, and when: the first half of the first's sentence."""
+    sentence = standing.diverged[0]
+    when = sentence[0].lower() + sentence[1:].split(";")[0].split(" (")[0].rstrip(".")
+    return f"{len(standing.diverged)} of {standing.seeds} seeds, one at {when}" if standing.seeds > 1 else when
 
 
 def _solved(name: str, standing: Standing) -> str:
