@@ -473,7 +473,8 @@ def _told(job: Job, at: tuple[int, int], seen: Mapping[tuple[int, int], Summary]
 
 def _question(plan: Plan) -> str:
     fields_ = " and ".join(SETTINGS[axis.field].label.lower() for axis in (plan.across, plan.by) if axis)
-    return f"How does the {MEASURES[plan.measure].title} depend on {fields_}?"
+    title = MEASURES[plan.measure].title
+    return f"How does the {title}{',' if ',' in title else ''} depend on {fields_}?"
 
 
 def _lines(job: Job, seen: Mapping[tuple[int, int], Summary]) -> go.Figure:
@@ -581,7 +582,8 @@ def _verdict(found: Outcome | None) -> str:
         return "no result"
     if found.diverged:
         return f"diverged after step {found.steps}"
-    return f"solved at step {found.solved_at}" if found.solved else f"not solved in {found.steps} steps"
+    steps = "1 step" if found.steps == 1 else f"{found.steps} steps"
+    return f"solved at step {found.solved_at}" if found.solved else f"not solved in {steps}"
 
 
 def _table(job: Job, points: Points) -> None:
