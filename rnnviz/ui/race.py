@@ -144,7 +144,8 @@ def _edited(shown: Setup, names: list[str]) -> None:
     columns = st.columns(2)
     columns[0].button(
         "Add a lane", key="race_add", icon=":material/add:", on_click=_add, width="stretch",
-        disabled=len(names) >= MOST_LANES, help=f"A copy of this lane, to be changed; at most {MOST_LANES} in all.",
+        disabled=len(names) >= MOST_LANES,
+        help=f"A copy of this lane with a cell that no other has, to be changed; at most {MOST_LANES} in all.",
     )  # fmt: skip
     columns[1].button(
         "Remove", key="race_remove", icon=":material/remove:", on_click=_remove, width="stretch",

@@ -62,7 +62,9 @@ def table_html(race: Race, names: list[str], standings: list[Standing]) -> str:
     for k, (name, standing) in enumerate(zip(names, standings, strict=True)):
         T = race.experiments[k].length
         solved = f"{standing.solved}/{standing.seeds}"
-        if several:
+        if several and not race.trained:
+            solved = "not yet"
+        elif several:
             low, high = success_interval(standing.solved, standing.seeds)
             solved += f" ({100 * low:.0f}–{100 * high:.0f} %)"
         elif standing.seeds == 1:

@@ -86,6 +86,7 @@ def test_a_seed_that_diverged_hides_no_seed_that_did_not(opened):
     race = current(seen)
     race._lanes[1][2].diverged = "Step 7: the loss became nan and the gradient norm nan; one step earlier it was well."
     race._lanes[1][0].solved_at = 5
+    assert "%)" not in table_html(race, ["a", "b", "c"], race.poll().standings), "nothing is trained yet"
     race.play()
     until_over(seen)
     snapshot = race.poll()
