@@ -14,7 +14,7 @@ import numpy as np
 from rnnviz.analysis import decay_rate, horizon
 from rnnviz.cells import CELLS
 from rnnviz.errors import RnnvizError
-from rnnviz.experiment import Experiment
+from rnnviz.experiment import SETTINGS, Experiment
 from rnnviz.runs.engine import SLICE_SECONDS, Engine
 from rnnviz.runs.history import FRAME_BYTES, MOST_FRAMES, History, add_thinned
 from rnnviz.runs.live import FRAMES_A_BUDGET, LEASE_SECONDS
@@ -29,6 +29,7 @@ ROUND_SECONDS = 0.28  # how long all lanes together may take for one round: pict
 FIRST_STEPS = 2  # of the round that measures how fast each lane is
 REACH_FRACTIONS = (0.5, 0.1, 0.01, 1e-3, 1e-6)
 KEPT_WITH_EVERY_SEED = ("grad.", "exam", "held_out")
+SEEDS_THERE_ARE = int(SETTINGS["seed"].highest) + 1
 LARGEST = float(np.finfo(np.float32).max)
 SKIP = 2  # the latest steps of a curve, which do not yet fall as the others do
 
@@ -98,6 +99,7 @@ class Moment:
     """Where every seed of every lane stood at one reading of the clock, keys (lane, seed)."""
 
     step: int
+    picture: Frame
     checkpoints: dict[tuple[int, int], Checkpoint]
     diverged: dict[tuple[int, int], str]
     used: dict[tuple[int, int], float]
@@ -202,7 +204,7 @@ class Race:
         for k, experiment in enumerate(experiments):
             lane = []
             for s in range(seeds):
-                checkpoint = start(experiment.amend(seed=experiment.seed + s))
+                checkpoint = start(experiment.amend(seed=(experiment.seed + s) % SEEDS_THERE_ARE))
                 picture = frame(checkpoint)
                 lane.append(_Seed(checkpoint, History(checkpoint, _without_pictures(picture), most_checkpoints=1)))
                 self._waiting[0].frames[k, s] = picture
@@ -247,7 +249,7 @@ class Race:
         """Train until paused, to the end of the clock."""
         with self._lock:
             self.last_seen = time.monotonic()
-            if self.clock >= self.budget:
+            if self._over:
                 return
             self._playing, self._failed = True, ""
             self._revision += 1
@@ -271,7 +273,8 @@ class Race:
             self._moments = [moment for moment in self._moments if moment.step <= clock]
             moment = self._moments[-1]
             self._playing, self._failed = False, ""
-            self.frames = [f for f in self.frames if f.step <= moment.step]
+            # Its own frame may have been thinned away; the newest one is the moment the race stands at.
+            self.frames = [f for f in self.frames if f.step < moment.step] + [moment.picture]
             self._goals = [goal for goal in self._goals if goal < moment.step] + [moment.step]
             self._waiting.clear()
             for (k, s), checkpoint in moment.checkpoints.items():
@@ -282,7 +285,8 @@ class Race:
                 seed.solved_at = None if (seed.solved_at or 0) > checkpoint.step else seed.solved_at
             for chunk in self._chunks:
                 chunk.turn, chunk.round = None, len(self._goals) - 1
-                chunk.used = moment.used.get((chunk.lane, chunk.seeds[0]), 0.0)
+                used = [moment.used[chunk.lane, s] for s in chunk.seeds if (chunk.lane, s) in moment.used]
+                chunk.used = max(used, default=chunk.used)  # none: all had diverged, and nothing was added since
             self._epoch, self._epoch_from = self._epoch + 1, moment.step
             self._revision += 1
 
@@ -331,7 +335,7 @@ class Race:
             goal, seeds = self._goals[chunk.round + 1], [self._lanes[chunk.lane][s] for s in alive]
             steps, seconds, record_every = None, None, None
             if self.seconds:
-                seconds = max(1e-4, (goal / 1000 - chunk.used) * len(seeds))
+                seconds = max(1e-4, min((goal / 1000 - chunk.used) * len(seeds), SLICE_SECONDS))
             else:
                 steps = goal - seeds[0].checkpoint.step
                 record_every = self._record_every()
@@ -351,7 +355,9 @@ class Race:
         if self.seconds:
             networks = [len(self._alive(chunk)) for chunk in running]
             each = min(SLICE_SECONDS / max(networks), ROUND_SECONDS * workers / sum(networks))
-            ahead = max(1, round(1000 * each))
+            # A network whose single step takes longer than that would otherwise get a whole step a round all the same.
+            step = max((chunk.pace or 0.0) / size for chunk, size in zip(running, networks, strict=True))
+            ahead = max(1, round(1000 * max(each, step)))
         elif any(chunk.pace is None for chunk in running):
             ahead = FIRST_STEPS
         else:
@@ -387,7 +393,7 @@ class Race:
                 seed.history.add(done)
                 self._judge(seed)
             self._merge()
-            if self.clock >= self.budget or not any(self._alive(c) for c in self._chunks):
+            if self._over:
                 self._playing = False
         self._request()
 
@@ -395,9 +401,12 @@ class Race:
         """Put what a slice brings where the others' part of it is waited for; `goal` if it has been reached."""
         key = chunk.lane, s
         for picture in done.frames:
+            due = picture.step == goal or picture.step % self._record_every() == 0
+            # A slice cut short at its first step, because another seed diverged, shows a moment that is merged already.
+            new = picture.step > self.clock
             if self.seconds and goal is not None:
                 self._waiting.setdefault(goal, _Waiting()).frames[key] = picture
-            elif not self.seconds and (picture.step == goal or picture.step % self._record_every() == 0):
+            elif not self.seconds and due and new:
                 self._waiting.setdefault(picture.step, _Waiting()).frames[key] = picture
         if goal is not None:
             waiting = self._waiting.setdefault(goal, _Waiting())
@@ -412,6 +421,11 @@ class Race:
 
     # Bookkeeping, under the lock
 
+    @property
+    def _over(self) -> bool:
+        """Whether there is nothing left to train: the clock has ended, or every network has diverged."""
+        return self.clock >= self.budget or not any(self._alive(chunk) for chunk in self._chunks)
+
     def _alive(self, chunk: _Chunk) -> list[int]:
         return [s for s in chunk.seeds if not self._lanes[chunk.lane][s].diverged]
 
@@ -424,7 +438,7 @@ class Race:
             return "failed"
         if self._playing:
             return "training"
-        if self.clock >= self.budget or not any(self._alive(chunk) for chunk in self._chunks):
+        if self._over:
             return "finished"
         if any(chunk.turn is not None for chunk in self._chunks):
             return "pausing"
@@ -460,6 +474,7 @@ class Race:
                 over = {key: seed for key, seed in everyone.items() if key not in waiting.checkpoints}
                 moment = Moment(
                     clock,
+                    merged,
                     {key: seed.checkpoint for key, seed in over.items()} | waiting.checkpoints,
                     {key: seed.diverged for key, seed in over.items()},
                     waiting.used,

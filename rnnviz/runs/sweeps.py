@@ -35,7 +35,6 @@ class Point:
     trial: Trial
     outcome: Outcome | None = None
     computing: bool = False
-    looked_up: bool = False
 
     @property
     def open(self) -> bool:
@@ -177,24 +176,29 @@ class Sweep:
             if not self.running or self._asleep():
                 return None
             point = self._home.next_of(self._points)
-            if point is None:
-                return None
-            point.computing = True
-            return TrialTurn(point.key, point.trial, SHARED_SLICE_SECONDS if self._leased else SLICE_SECONDS)
+            if point is not None:
+                point.computing = True
+                return TrialTurn(point.key, point.trial, SHARED_SLICE_SECONDS if self._leased else SLICE_SECONDS)
+        self._end_if_done()
+        return None
 
     def take(self, turn: TrialTurn, result: Trial | Outcome) -> None:
         self._home.take(turn, result)
-        with self._home.lock:
-            finished = all(point.outcome is not None for point in self._points)
-            self.running = self.running and not finished
-        if finished:
-            self._rest()
+        self._end_if_done()
         # The last trials shall not be left to patient hands, nor somebody wait for a trial that nobody carries on.
         for sweep in {self, *self._home.running()}:
             sweep.ask()
 
     def _asleep(self) -> bool:
         return self._leased and time.monotonic() - self.last_seen > SWEEP_LEASE_SECONDS
+
+    def _end_if_done(self) -> None:
+        """Want nothing more once every point has its outcome, whoever computed the last one."""
+        with self._home.lock:
+            finished = all(point.outcome is not None for point in self._points)
+            self.running = self.running and not finished
+        if finished:
+            self._rest()
 
     def _rest(self) -> None:
         if self._own_engine:
@@ -297,6 +301,8 @@ class Sweeps:
         for point in points:
             if point.open and point.trial.checkpoint is None:
                 self.look_up([point])
+                if point.outcome is not None:
+                    self.changed.notify_all()
             if point.open:
                 return point
         return None

@@ -21,7 +21,7 @@ from rnnviz.ui import controls, keys, race_pictures, race_table
 from rnnviz.ui.plain import literal
 from rnnviz.ui.playground import theme
 from rnnviz.ui.race_presets import PRESETS, Preset
-from rnnviz.ui.race_state import KEEPER, MOST_SECONDS, Setup, in_common, lane_names
+from rnnviz.ui.race_state import KEEPER, LEAST_SECONDS, MOST_SECONDS, Setup, in_common, lane_names
 from rnnviz.ui.server import registry
 
 DEFAULT_SECONDS = 20
@@ -144,7 +144,8 @@ def _edited(shown: Setup, names: list[str]) -> None:
     columns = st.columns(2)
     columns[0].button(
         "Add a lane", key="race_add", icon=":material/add:", on_click=_add, width="stretch",
-        disabled=len(names) >= MOST_LANES, help=f"A copy of this lane, to be changed; at most {MOST_LANES} in all.",
+        disabled=len(names) >= MOST_LANES,
+        help=f"A copy of this lane with a cell that no other has, to be changed; at most {MOST_LANES} in all.",
     )  # fmt: skip
     columns[1].button(
         "Remove", key="race_remove", icon=":material/remove:", on_click=_remove, width="stretch",
@@ -222,7 +223,7 @@ def _fair_play(shown: Setup) -> None:
     if shown.seconds:
         st.session_state[_key("seconds")] = int(shown.seconds)
         st.slider(
-            "Seconds for each network", 5, 120 if shown.seconds <= 120 else MOST_SECONDS, key=_key("seconds"),
+            "Seconds for each network", LEAST_SECONDS, 120 if shown.seconds <= 120 else MOST_SECONDS, key=_key("seconds"),
             on_change=_set, args=("seconds", _key("seconds")), help="Of computing; the clock on the wall runs slower the "
             "more networks share this machine.",
         )  # fmt: skip
@@ -304,7 +305,9 @@ def transport(race: Race, snapshot: RaceSnapshot) -> None:
             st.button(
                 "Start", key="race_start", type="primary", icon=":material/play_arrow:", on_click=_steer,
                 args=(Race.play,), disabled=over, width=120,
-                help="The budget is used up: rewind, or raise it." if over else "All lanes train side by side.",
+                help="All lanes train side by side." if not over
+                else "The budget is used up: rewind, or raise it." if snapshot.step >= snapshot.budget
+                else "Every lane has diverged: rewind, or change them.",
             )  # fmt: skip
         st.button("Rewind", key="race_rewind", icon=":material/replay:", on_click=_steer, args=(Race.rewind,),
                   disabled=snapshot.status == "ready", help="All lanes back to the start.")  # fmt: skip

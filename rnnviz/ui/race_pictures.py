@@ -88,7 +88,11 @@ def _status(snapshot: RaceSnapshot) -> Status:
         return Status("diverged", "failed")
     if snapshot.status == "finished":
         solved = all(s.solved == s.seeds for s in snapshot.standings)
-        return Status("solved" if solved else "finished", "all solved" if solved else "budget used up")
+        if solved:
+            return Status("solved", "all solved")
+        if snapshot.step < snapshot.budget:
+            return Status("diverged", "all diverged")
+        return Status("finished", "budget used up")
     if snapshot.status == "pausing":
         return Status("paused", "pausing…")
     return Status(snapshot.status, "", "Untrained: press Start." if snapshot.status == "ready" else "")  # type: ignore[arg-type]

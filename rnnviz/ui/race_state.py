@@ -14,7 +14,7 @@ from rnnviz.experiment import SETTINGS, Experiment, default_of
 from rnnviz.model import layout
 from rnnviz.runs.race import MOST_LANES, MOST_SEEDS, REACH_FRACTIONS, SHARED
 
-MOST_SECONDS = 600
+LEAST_SECONDS, MOST_SECONDS = 5, 600
 FIRST = ("rnn", "lstm", "gru")
 KEEPER = "the gate that keeps"
 
@@ -101,6 +101,11 @@ class Setup:
         values: dict[str, Any] = {
             name: _number(name, query[name], *bounds, notices) for name, bounds in numbers.items() if name in query
         }
+        if 0 < values.get("seconds", 0) < LEAST_SECONDS:
+            notices.append(
+                f"`seconds` must be 0 or at least {LEAST_SECONDS}. Got {_short(query['seconds'])}. Using {LEAST_SECONDS}."
+            )
+            values["seconds"] = LEAST_SECONDS
         if "fraction" in query:
             values["fraction"] = _choice(
                 "fraction", query["fraction"], {f"{f:g}": f for f in REACH_FRACTIONS}, cls.fraction, notices
@@ -219,6 +224,8 @@ def _said(name: str, value: Any) -> str:
         return setting.choices[value].split(" (")[0]
     if not value and name in OFF:
         return OFF[name]
+    if name == "layers" and value == 1:
+        return "1 layer"
     shown = setting.zero if setting.zero and not value else f"{value:.3g}"
     return SHORT[name].format(shown) if name in SHORT else f"{setting.label.lower()} {shown}"
 

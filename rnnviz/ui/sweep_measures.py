@@ -97,7 +97,7 @@ MEASURES = {
     "decay": Measure(
         "decay per step, untrained",
         f"{DECAY} Measured before the first training step. {MEDIAN}",
-        f"How far below the dashed 1 a line lies: a factor of .9 leaves {0.9**50:.1g} after 50 steps, .5 {0.5**50:.0e}.",
+        f"How far below the dashed 1 a line lies: after 50 steps .9 leaves {0.9**50:.1g} of it, .5 {0.5**50:.0e}.",
         lambda outcome: outcome.decay_start,
         gradient=True,
     ),

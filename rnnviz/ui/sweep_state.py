@@ -100,7 +100,8 @@ class Plan:
     def mended(self, notices: list[str]) -> Plan:
         """The same with what cannot be shown replaced, and a sentence for it added to `notices`."""
         plan = self
-        if not any(MEASURES[plan.measure].exists(one) for one in grid(plan).experiments):
+        runs = grid(plan).experiments  # none where there would be far too many: that says nothing about the measure
+        if runs and not any(MEASURES[plan.measure].exists(one) for one in runs):
             shown = next(name for name in ("loss", "decay") if name != plan.measure)
             notices.append(
                 f"There is no {MEASURES[plan.measure].title} for this task. Showing the {MEASURES[shown].title} instead."

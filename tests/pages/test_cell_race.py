@@ -6,11 +6,14 @@ import json
 import re
 import time
 
+import numpy as np
 import pytest
 
 from rnnviz.runs import Race
+from rnnviz.runs.race import REACH_FRACTIONS
 from rnnviz.ui.race_presets import PRESETS
 from rnnviz.ui.race_state import Setup
+from rnnviz.ui.race_table import table_html, verdict
 
 TINY = {"task": "adding", "length": "8", "batch_size": "4", "steps": "40"}
 LANES = {"lane1": "rnn~hidden_size=4", "lane2": "lstm~hidden_size=4", "lane3": "gru~hidden_size=4"}
@@ -44,6 +47,58 @@ def current(seen) -> Race:
 
 def table(seen) -> str:
     return next(block.proto.body for block in seen.at.get("html") if "<table" in block.proto.body)
+
+
+def test_what_is_said_of_a_lane_that_never_solved_is_said_of_all_its_training(race):
+    """One moment may be a freak: what the table shows is the newest, what the sentence says the usual."""
+    seen = race
+    current(seen).play()
+    until_over(seen)
+    snapshot = current(seen).poll()
+    picture = snapshot.frames[-1]
+    column = 3 * REACH_FRACTIONS.index(0.01) + 1
+    usual = [np.median([f.channels[f"{k}.reach"][column] for f in snapshot.frames[1:]]) for k in range(3)]
+    assert f"reached furthest: {max(usual):.0f} of 8 steps" in verdict(current(seen), ["a", "b", "c"], snapshot)
+    for k in range(3):
+        picture.channels[f"{k}.reach"][column] = 1000
+    assert f"reached furthest: {max(usual):.0f} of 8 steps" in verdict(current(seen), ["a", "b", "c"], snapshot)
+    for moment in snapshot.frames[1:]:
+        for k in range(3):
+            moment.channels[f"{k}.reach"][column] = (5, 7, 7)[k]
+    assert "the gradient of **b** · **c** reached furthest: 7 of" in verdict(current(seen), ["a", "b", "c"], snapshot)
+
+
+def test_a_race_in_which_all_diverge_ends_and_says_why(opened):
+    wild = "rnn~activation=linear~initialisation=spectral~spectral_radius=2~optimizer=sgd~learning_rate=1~clip_norm=0"
+    seen = opened(**TINY | {"length": "30"}, lane1=wild, lane2=wild)
+    current(seen).play()
+    until_over(seen)
+    assert current(seen).clock < 40
+    said = " ".join(block.value for block in seen.at.markdown)
+    assert re.search(r"Diverged: \*\*Elman RNN \(1\)\*\* \(step \d+: the (loss|update)", said)
+    assert "press Start" not in said
+    assert "Every lane has diverged" in seen.at.button(key="race_start").help
+    assert seen.at.button(key="race_start").disabled
+
+
+def test_a_seed_that_diverged_hides_no_seed_that_did_not(opened):
+    seen = opened(**TINY, **LANES, seeds=3)
+    race = current(seen)
+    race._lanes[1][2].diverged = "Step 7: the loss became nan and the gradient norm nan; one step earlier it was well."
+    race._lanes[1][0].solved_at = 5
+    assert "%)" not in table_html(race, ["a", "b", "c"], race.poll().standings), "nothing is trained yet"
+    race.play()
+    until_over(seen)
+    snapshot = race.poll()
+    assert "1/3 (6–79 %), 1 diverged" in table_html(race, ["a", "b", "c"], snapshot.standings)
+    said = verdict(race, ["a", "b", "c"], snapshot)
+    assert "Diverged: **b** (1 of 3 seeds, one at step 7: the loss became nan and the gradient norm nan)." in said
+    assert "Solved by **b** (step 5, 1 of 3 seeds)" in said
+
+
+def test_a_link_with_too_few_seconds_opens_with_the_fewest(opened):
+    seen = opened(**TINY, **LANES, seconds=3)
+    assert current(seen).seconds == 5
 
 
 def until_over(seen) -> None:

@@ -129,7 +129,7 @@ def test_measure_and_view_compute_nothing_anew(sweep) -> None:
     before = held(seen)
     seen.at.selectbox(key="sweep_measure_control").set_value("decay").run()
     seen.check()
-    assert drawn(seen)["question"].startswith("How does the decay per step, untrained depend")
+    assert drawn(seen)["question"].startswith("How does the decay per step, untrained, depend")
     seen.at.button_group(key="sweep_view_control").set_value("map").run()
     seen.check()
     assert [trace["type"] for trace in drawn(seen)["figure"]["data"]] == ["heatmap", "scatter"]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from rnnviz.errors import RnnvizError
-from rnnviz.experiment import Experiment
+from rnnviz.experiment import SETTINGS, Experiment
 from rnnviz.runs import Engine, Race
 from rnnviz.runs import race as module
+from rnnviz.tracing import frame
 from rnnviz.training import advance, start
 from tests.runs.helpers import Inline
 
@@ -145,6 +147,22 @@ def test_on_a_clock_of_seconds_every_network_computes_as_long(engine, monkeypatc
     assert all(0 < standing.step < 50_000 for standing in race.poll().standings)
 
 
+def test_on_a_clock_of_seconds_a_network_of_slow_steps_gets_no_more_time(engine, monkeypatch):
+    used = dict.fromkeys(CELLS, 0.0)
+
+    def one_step(turn):
+        cell = turn.checkpoints[0].experiment.cell
+        took = 0.4 if cell == "lstm" else 0.02
+        used[cell] += took
+        return [replace(done, seconds=took) for done in module.advance_together(turn.checkpoints, 1)]
+
+    monkeypatch.setattr(module.Turn, "compute", one_step)
+    race = raced(engine, lanes(steps=50_000), seconds=2)
+    assert race.clock == 2000
+    assert used["lstm"] == pytest.approx(2, abs=0.41)
+    assert used["rnn"] == used["gru"] == pytest.approx(2, abs=0.021)
+
+
 def test_a_lane_that_diverges_stops_alone_and_says_so(engine):
     wild = SMALL.amend(cell="rnn", activation="linear", initialisation="spectral", spectral_radius=1.2, length=30,
                        learning_rate=1.0, clip_norm=0, optimizer="sgd")  # fmt: skip
@@ -157,6 +175,67 @@ def test_a_lane_that_diverges_stops_alone_and_says_so(engine):
     assert race.clock == 60
     race.rewind(0)
     assert race.poll().standings[0].diverged == ()
+
+
+def test_a_seed_that_diverges_at_the_first_step_of_a_slice_holds_nobody_up(engine, monkeypatch):
+    together, ones_broken = module.advance_together, []
+
+    def breaking(checkpoints, steps=None, **how):
+        first = checkpoints[0]
+        if first.experiment.cell != "rnn" or first.step != 2 or ones_broken:
+            return together(checkpoints, steps, **how)
+        ones_broken.append(first.experiment.seed)
+        none = np.empty(0, np.float32)
+        cut = {"losses": none, "grad_norms": none, "clipped_norms": none, "accuracies": none}
+        return [
+            replace(done, checkpoint=before, diverged="Step 3: it broke." if before is first else None,
+                    frames=[] if before is first else [frame(before)], **cut)
+            for before, done in zip(checkpoints, together(checkpoints, 1, **how), strict=True)
+        ]  # fmt: skip
+
+    monkeypatch.setattr(module, "advance_together", breaking)
+    race = raced(engine, lanes()[:2], seeds=4)
+    assert race.clock == 60
+    assert [len(standing.diverged) for standing in race.poll().standings] == [1, 0]
+    assert not race._waiting
+
+
+def test_when_every_lane_has_diverged_there_is_nothing_left_to_play(engine):
+    wild = SMALL.amend(cell="rnn", activation="linear", initialisation="spectral", spectral_radius=1.2, length=30,
+                       learning_rate=1.0, clip_norm=0, optimizer="sgd")  # fmt: skip
+    race = raced(engine, [wild, wild])
+    assert race.clock < race.budget
+    race.play()
+    assert race.poll().status == "finished"
+
+
+def test_a_moment_whose_frame_was_thinned_away_is_there_again_when_rewound_to(engine):
+    race = Race(lanes(steps=400), engine)
+    race._most_frames = 8
+    race.play()
+    while race.poll().status == "training":
+        pass
+    kept = next(m for m in race.poll().rewindable_to if m not in {f.step for f in race.frames})
+    race.rewind(kept)
+    assert race.poll().step == kept
+    assert race.poll().status == "paused"
+    assert [f.step for f in race.frames] == sorted({f.step for f in race.frames})
+
+
+def test_rewinding_gives_back_the_time_used_where_the_first_seed_has_diverged(engine):
+    race = raced(engine, lanes()[:2], seeds=2, seconds=0.2)
+    moment, chunk = race._moments[-1], replace(race._chunks[0], seeds=[0, 1])
+    moment.used[0, 1] = 0.125
+    moment.used.pop((0, 0))
+    race._chunks = [chunk, *race._chunks[2:]]
+    race.rewind(moment.step)
+    assert chunk.used == 0.125
+
+
+def test_seeds_go_on_from_zero_after_the_largest(engine):
+    last = int(SETTINGS["seed"].highest)
+    race = Race(lanes(seed=last), engine, seeds=2)
+    assert [seed.checkpoint.experiment.seed for seed in race._lanes[0]] == [last, 0]
 
 
 def test_a_paused_race_wants_nothing_and_one_that_nobody_watches_sleeps(engine, monkeypatch):

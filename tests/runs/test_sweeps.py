@@ -199,6 +199,30 @@ def test_what_another_process_has_computed_meanwhile_is_not_computed_again(tmp_p
     assert not executor.waiting
 
 
+def test_who_waits_for_a_point_hears_that_another_process_has_computed_it(tmp_path: Path) -> None:
+    store, executor = Store(tmp_path), Manual()
+    home = on(executor, store=store)
+    sweep = Sweep(POINTS[:2], home, leased=False).start()
+    found: list[int] = []
+    reader = threading.Thread(target=lambda: found.extend(one.experiment.seed for one in sweep), daemon=True)
+    reader.start()
+    ended = time.monotonic() + 10
+    while not home.changed._waiters:  # type: ignore[attr-defined]
+        assert time.monotonic() < ended, "nobody waits"
+        time.sleep(0.01)
+    for point in POINTS[:2]:
+        (outcome,) = rnnviz.sweep([point], Inline(), store=False)
+        store.keep(outcome)
+    assert sweep.next_turn() is None
+    executor.waiting.clear()
+    home._points[sweep.keys[0]].computing = False
+    assert sweep.next_turn() is None
+    reader.join(10)
+    assert not reader.is_alive(), "it waits for a point that is there"
+    assert sorted(found) == [0, 1]
+    assert not sweep.running
+
+
 def test_two_sweeps_of_the_same_points_share_the_work() -> None:
     executor = Manual()
     home = on(executor, places=2)

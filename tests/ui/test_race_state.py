@@ -39,6 +39,7 @@ def test_a_bare_link_is_a_race_of_the_three_cells_everybody_knows():
         ({"lane1": "lstm~hidden_size=0", "lane2": "rnn"}, "`hidden_size` must be between"),
         ({"seeds": "99"}, "`seeds` must be a whole number between 1 and 10. Got '99'. Using 10 instead."),
         ({"seconds": "soon"}, "`seconds` must be a whole number between 0 and 600. Got 'soon'. Using 0 instead."),
+        ({"seconds": "3"}, "`seconds` must be 0 or at least 5. Got '3'. Using 5."),
         ({"edit": "nan"}, "`edit` must be a whole number between 1 and 3. Got 'nan'. Using 1 instead."),
         ({"fraction": "2"}, "`fraction` must be one of 0.5, 0.1, 0.01"),
         ({"gate": "garden"}, "`gate` must be one of"),
@@ -104,6 +105,7 @@ def test_lanes_are_named_by_what_tells_them_apart():
     assert lane_names([LSTM, LSTM.amend(forget_bias=0.0)]) == ["LSTM, forget bias 1", "LSTM, forget bias 0"]
     assert lane_names([ELMAN, LSTM.amend(forget_bias=3.0)]) == ["Elman RNN", "LSTM, forget bias 3"]
     assert lane_names([LSTM, LSTM]) == ["LSTM (1)", "LSTM (2)"]
+    assert lane_names([ELMAN, ELMAN.amend(layers=2)]) == ["Elman RNN, 1 layer", "Elman RNN, 2 layers"]
     both = [ELMAN.amend(clip_norm=0), ELMAN.amend(clip_norm=1.0)]
     assert lane_names(both) == ["Elman RNN, not clipped", "Elman RNN, clipped at 1"]
     assert in_common([lane.amend(learning_rate=0.01) for lane in both]) == "η = 0.01"

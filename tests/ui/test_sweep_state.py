@@ -179,3 +179,10 @@ def test_every_measure_says_what_it_is() -> None:
     for name, measure in MEASURES.items():
         assert len(measure.help) > 60, name
         assert measure.look_for.endswith("."), name
+
+
+def test_a_plan_far_too_large_to_be_spelled_out_keeps_its_measure():
+    values = ",".join(map(str, range(10, 26)))
+    plan, notices = Plan.from_query({"across": f"length:{values}", "by": f"hidden_size:{values}", "seeds": "20"})
+    assert plan.measure == "success"
+    assert notices == ["More than 6 lines cannot be told apart: a heat map instead."]
