@@ -28,7 +28,6 @@ MOMENT_BYTES = 24 * 2**20  # of all moments to rewind to
 ROUND_SECONDS = 0.28  # how long all lanes together may take for one round: pictures come as often
 FIRST_STEPS = 2  # of the round that measures how fast each lane is
 REACH_FRACTIONS = (0.5, 0.1, 0.01, 1e-3, 1e-6)
-KEPT_WITH_EVERY_SEED = ("grad.", "exam", "held_out")
 SEEDS_THERE_ARE = int(SETTINGS["seed"].highest) + 1
 LARGEST = float(np.finfo(np.float32).max)
 SKIP = 2  # the latest steps of a curve, which do not yet fall as the others do
@@ -46,14 +45,21 @@ class Turn:
 
     def compute(self) -> list[Slice]:
         slices = advance_together(self.checkpoints, self.steps, seconds=self.seconds, record_every=self.record_every)
-        for done in slices[1:] if self.pictured else slices:
-            done.frames[:] = [_without_pictures(f) for f in done.frames]
+        for k, done in enumerate(slices):
+            measured = [_measured(picture, done.checkpoint.experiment) for picture in done.frames]
+            done.frames[:] = measured if self.pictured and k == 0 else map(_without_pictures, measured)
         return slices
 
 
+def _measured(picture: Frame, experiment: Experiment) -> Frame:
+    """The same moment with what a race compares of it among its scalars: `decay`, and `reach` at every fraction."""
+    curve = _felt(picture, experiment)
+    reach = {f"reach.{fraction}": float(horizon(curve, fraction, log10=True)) for fraction in REACH_FRACTIONS}
+    return picture._replace(scalars=picture.scalars | reach | {"decay": float(decay_rate(curve, SKIP))})
+
+
 def _without_pictures(picture: Frame) -> Frame:
-    kept = {name: array for name, array in picture.channels.items() if name.startswith(KEPT_WITH_EVERY_SEED)}
-    return picture._replace(channels=kept)
+    return picture._replace(channels={})
 
 
 @dataclass
@@ -205,7 +211,7 @@ class Race:
             lane = []
             for s in range(seeds):
                 checkpoint = start(experiment.amend(seed=(experiment.seed + s) % SEEDS_THERE_ARE))
-                picture = frame(checkpoint)
+                picture = _measured(frame(checkpoint), checkpoint.experiment)
                 lane.append(_Seed(checkpoint, History(checkpoint, _without_pictures(picture), most_checkpoints=1)))
                 self._waiting[0].frames[k, s] = picture
                 self._waiting[0].checkpoints[k, s] = checkpoint
@@ -495,8 +501,7 @@ class Race:
                 last = self.frames[-1]
                 channels |= {name: array for name, array in last.channels.items() if name.startswith(f"{k}.")}
             losses = [self._loss_at(lane[s], picture) for s, picture in own.items()]
-            curves = [_felt(picture, lane[s].checkpoint.experiment) for s, picture in own.items()]
-            reaches = [[horizon(curve, fraction, log10=True) for curve in curves] for fraction in REACH_FRACTIONS]
+            reaches = [[picture.scalars[f"reach.{f}"] for picture in own.values()] for f in REACH_FRACTIONS]
             channels[f"{k}.loss"] = np.array(_spread(losses), np.float32)
             channels[f"{k}.reach"] = np.array([_spread(reach) for reach in reaches], np.float32).ravel()
         return Frame(clock, channels, scalars)
@@ -511,7 +516,6 @@ class Race:
         lane = self._lanes[k]
         losses = [float(seed.history.series("loss_mean")[-1]) for seed in lane if len(seed.history)]
         newest = [seed.history.frames[-1] for seed in lane if not seed.diverged]
-        curves = [_felt(picture, self.experiments[k]) for picture in newest]
         solved = [seed for seed in lane if seed.solved_at is not None]
         cost = [
             chunk.used / max(1, self._lanes[k][s].checkpoint.step)
@@ -531,8 +535,8 @@ class Race:
                 [float(seed.solved_at or 0) * cost[s] for s, seed in enumerate(lane) if seed.solved_at is not None]
             ),
             diverged=tuple(seed.diverged for seed in lane if seed.diverged),
-            reach=_spread([horizon(curve, log10=True) for curve in curves]),
-            decay=_spread([float(decay_rate(curve, SKIP)) for curve in curves]),
+            reach=_spread([picture.scalars["reach"] for picture in newest]),
+            decay=_spread([picture.scalars["decay"] for picture in newest]),
         )
 
 
