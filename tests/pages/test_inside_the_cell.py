@@ -1,5 +1,7 @@
 """Inside the cell as a script: what it shows of every cell, what its controls and its link do."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -35,7 +37,8 @@ def diagram(seen):
 
 def widget(seen, key):
     kinds = ("button_group", "select_slider", "slider", "selectbox", "number_input", "button")
-    return next(one for kind in kinds for one in seen.at.get(kind) if one.key == f"inside_{key}")
+    found = (one for kind in kinds for one in seen.at.get(kind))
+    return next(one for one in found if re.sub(r"^inside\d*_", "", one.key or "") == key)
 
 
 def move(seen, key, value):
