@@ -41,6 +41,7 @@ from rnnviz.ui.resting import picture
 SHOWN_UNITS = 64  # more rows cannot be told apart
 SLIDER = 320  # pixels
 LINE, TALL_LINE = 29, 50  # pixels of a line of equations, with a fraction in it
+LONG_SUM = 3  # plus signs: with its numbers such a line is wider than its column
 PACES = {0.5: "½", 1.0: "1", 2.0: "2"}
 EARLY = 0.6  # of the time between two steps: a run of the page before that was asked for by something else
 AWAY = 6.0  # seconds without a step
@@ -466,7 +467,9 @@ def _equations(found: Anatomy) -> None:
         said = line.substituted(view().unit - 1)
         rows.append(line.latex.replace("=", "&=", 1))
         if said != [line.latex.partition("=")[2].strip()]:  # m_0 is a number already
-            rows.append(r"&= \color{gray}{" + " = ".join(said) + "}")
+            # By the symbols: with other numbers the page must not get another height.
+            lines = [said[:1], said[1:]] if line.latex.count("+") >= LONG_SUM and len(said) > 1 else [said]
+            rows += [r"&= \color{gray}{" + " = ".join(parts) + "}" for parts in lines]
     body = "".join(
         row + (r" \\[0.1em] " if k + 1 < len(rows) and rows[k + 1].startswith("&") else r" \\[0.5em] ")
         for k, row in enumerate(rows)
