@@ -17,7 +17,7 @@ from rnnviz.arithmetic import flushed_denormals, one_thread
 from rnnviz.experiment import OPTIMIZERS, SCHEDULES, SETTINGS
 from rnnviz.model import HELD_OUT_SIZE, NOISE_STREAM, run_pass, stream, training_batch
 from rnnviz.tracing import frame
-from rnnviz.training import learning_rate_at
+from rnnviz.training import advance_together, learning_rate_at
 
 SMALL = Experiment(cell="gru", hidden_size=4, length=8, batch_size=4, seed=1)
 
@@ -460,3 +460,42 @@ def test_an_optimizer_that_overflows_is_said_rather_than_standing_still(optimize
     assert done.diverged is not None
     assert done.checkpoint.step < 5
     assert all(np.isfinite(kept).all() for kept in done.checkpoint.optimizer_state.values())
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "lru"])
+@pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adam", "rmsprop"])
+def test_seeds_side_by_side_have_the_bits_of_each_alone(cell, optimizer):
+    experiment = Experiment(cell=cell, length=7, hidden_size=5, batch_size=3, optimizer=optimizer, clip_value=0.05)
+    checkpoints = [start(experiment.amend(seed=seed)) for seed in range(3)]
+    together = advance_together(checkpoints, 12, record_every=5, record_norms=True)
+    for checkpoint, done in zip(checkpoints, together, strict=True):
+        alone = advance(checkpoint, 12, record_every=5, record_norms=True)
+        for name in ("losses", "grad_norms", "clipped_norms", "accuracies"):
+            np.testing.assert_array_equal(getattr(done, name), getattr(alone, name))
+        np.testing.assert_array_equal(done.checkpoint.parameters, alone.checkpoint.parameters)
+        assert [f.step for f in done.frames] == [f.step for f in alone.frames] == [5, 10, 12]
+        for one, other in zip(done.state_grad_norms, alone.state_grad_norms, strict=True):
+            np.testing.assert_array_equal(one["h"], other["h"])
+
+
+def test_where_one_seed_diverges_the_slice_ends_for_all_and_only_that_one_says_so():
+    wild = Experiment(
+        cell="rnn", activation="linear", initialisation="spectral", spectral_radius=1.2, length=30, hidden_size=8,
+        batch_size=4, optimizer="sgd", learning_rate=0.03, clip_norm=0,
+    )  # fmt: skip
+    checkpoints = [start(wild.amend(seed=seed)) for seed in range(6)]
+    ends = [advance(checkpoint, 400).diverged is not None for checkpoint in checkpoints]
+    steps = [len(advance(checkpoint, 400).losses) for checkpoint in checkpoints]
+    assert any(ends), "the experiment is wild enough"
+    together = advance_together(checkpoints, 400)
+    assert {len(done.losses) for done in together} == {min(steps)}
+    first = [end and step == min(steps) for end, step in zip(ends, steps, strict=True)]
+    assert [done.diverged is not None for done in together] == first
+    assert not all(first)
+
+
+def test_only_seeds_of_one_experiment_at_one_step_go_together():
+    one, other = start(Experiment(length=7)), start(Experiment(length=8))
+    for pair in ([one, other], [one, advance(one, 1).checkpoint], []):
+        with pytest.raises(RnnvizError, match="must be one experiment's, at one step, seeds apart"):
+            advance_together(pair, 1)
