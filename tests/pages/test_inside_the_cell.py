@@ -63,6 +63,13 @@ def test_every_cell_shows_every_declared_symbol_once(page, cell, direction):
     assert all(line.replace("=", "&=", 1) in latex for line in CELLS[cell].equations.values())
 
 
+def test_a_long_sum_has_its_result_on_a_line_of_its_own(page):
+    latex = page(**SMALL, cell="gru").at.get("latex")[0].value
+    gray = [row for row in latex.split(r"\\") if "gray" in row]
+    assert len(gray) == 5, "one line a gate and the state, two for the candidate"
+    assert sum(row.count(r"\tanh") == 1 and row.count(" = ") <= 1 for row in gray) == 2
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_and_one_example_is_what_the_whole_batch_says(page, task):
     seen = page(task=task, cell="gru", hidden_size=8)
