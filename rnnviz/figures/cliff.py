@@ -70,7 +70,7 @@ def error_surface(
         yaxis=framed(theme) | {"title": {"text": "bias <i>b</i>"}, "range": [up[0], up[-1]]},
         showlegend=True,
         legend={"traceorder": "normal"},
-        margin={"t": 30, "r": 76},
+        margin={"t": 64, "r": 76},  # on a phone each entry of a legend is a line
         hovermode="closest",
     )
     return finish(
@@ -122,7 +122,7 @@ def clipped_norms(norms: ArrayLike, before: ArrayLike, after: ArrayLike, *, them
         },
         showlegend=True,
         legend={"traceorder": "normal"},
-        margin={"t": 30},
+        margin={"t": 64},
         hovermode="closest",
     )
     return finish(

@@ -112,12 +112,13 @@ def decay_curves(curves: Sequence[Curve], *, sequences: str = "", theme: Theme =
         words = "float32 floor 1.2 × 10<sup>−38</sup> is below this axis"
         notes.append(note(words, theme=theme, y=0, yref="paper", yanchor="bottom") | _at_left())
     if sequences:
-        at = {"x": 1, "xref": "paper", "xanchor": "right", "y": 1, "yref": "paper", "yanchor": "top", "yshift": -2}
+        at = {"x": 1, "xref": "paper", "xanchor": "right", "y": 1, "yref": "paper", "yanchor": "bottom"}
         notes.append(note(sequences, theme=theme, **at))
     figure.update_layout(
         xaxis={"title": {"text": LAG_TITLE}, "range": [0, steps], "showgrid": False, "nticks": 12},
         yaxis=_log_axis(bottom, top, NORM),
         annotations=[one for one in notes if one],
+        margin={"t": 26},  # room for what is said of the sequences: inside, a line that rises would run through it
         showlegend=False,  # `lanes_html`: it wraps on a phone, where a legend of plotly's is cut off
         hovermode="closest",
     )

@@ -51,7 +51,14 @@ def lyapunov_over_training(steps: ArrayLike, exponents: ArrayLike, *, along: str
     figure.add_trace(reference_line(ends, 0, name="zero", colour=colours.baseline, dash="dash"))
     figure.add_annotation(
         note(
-            "0: a change neither grows nor dies", theme=theme, x=1, xref="paper", xanchor="right", y=0, yanchor="bottom"
+            "0: a change neither grows nor dies",
+            theme=theme,
+            x=1,
+            xref="paper",
+            xanchor="right",
+            y=0,
+            yanchor="bottom",
+            yshift=6,
         )
     )
     figure.update_layout(

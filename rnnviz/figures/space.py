@@ -268,7 +268,7 @@ def _look_for(colouring: Colouring) -> str:
     return {
         "time": "Do the paths come to rest, go round, or drift? Deep colour is late.",
         "class": f"Do examples of one {colouring.name} end up together, apart from the others?",
-        "signed": f"Does {colouring.name} decide where the state is? Blue is positive, orange negative.",
+        "signed": f"Does “{colouring.name}” decide where the state is? Blue is positive, orange negative.",
     }[colouring.kind]
 
 

@@ -108,8 +108,8 @@ def unit_over_sequence(
         figure,
         theme=theme,
         question="What does this unit follow?",
-        look_for="Letters are what it reads, the colour behind them its value: blue is positive, orange negative. A value "
-        "that stays between two letters is a memory.",
+        look_for="The signs above are what it reads, the colour behind them its value: blue is positive, orange negative. A "
+        "value that stays between two signs is a memory.",
         height=270,
         over_time=True,
     )

@@ -16,7 +16,7 @@ from rnnviz.figures import Curve
 from rnnviz.runs import LiveRun
 from rnnviz.tasks import TASKS
 from rnnviz.ui.lab_measured import Measured, live_run
-from rnnviz.ui.lab_session import DROP, at_most, become, control, digits, sliding, span, ten
+from rnnviz.ui.lab_session import DROP, at_most, become, choice_key, chosen, control, digits, sliding, span, ten
 from rnnviz.ui.lab_state import QUESTIONS, Lab, fitting
 from rnnviz.ui.plain import literal
 from rnnviz.ui.playground import theme
@@ -29,6 +29,7 @@ RADII = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.5, 2.0, 3.0)
 BIASES = (-2.0, -1.0, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0)
 SEEDS = 5
 LEARNABLE = 50  # steps over which adding is learned while somebody watches
+NAME_EDGE, NAME_LETTER = 24, 7  # pixels: a name in the table must not be cut, for its end tells it from the next
 GROWS = 1.02  # a factor above which a line visibly rises
 
 # On a phone the plot that owns the page comes first.
@@ -38,16 +39,16 @@ STYLE = "@media (max-width: 640px) { .st-key-lab_top [data-testid='stHorizontalB
 def questions(lab: Lab) -> None:
     """Five questions, each a setting of the lab."""
     asked = next((key for key, question in QUESTIONS.items() if question.lanes == lab.lanes), None)
-    st.session_state.lab_question = asked
+    key = choice_key("question", asked)
     st.pills(
-        "A question", list(QUESTIONS), key="lab_question", label_visibility="collapsed", on_change=_ask,
+        "A question", list(QUESTIONS), key=key, label_visibility="collapsed", on_change=_ask, args=(key, asked),
         format_func=lambda key: QUESTIONS[key].title,
     )  # fmt: skip
 
 
-def _ask() -> None:
-    if (key := st.session_state.lab_question) is not None:
-        become(QUESTIONS[key].lab(st.session_state.lab), afresh=True)
+def _ask(key: str, shown: str | None) -> None:
+    if (asked := chosen(key, shown)) is not None:
+        become(QUESTIONS[asked].lab(st.session_state.lab), afresh=True)
 
 
 def big_plot(seen: Measured) -> None:
@@ -231,6 +232,7 @@ def numbers(lab: Lab, seen: Measured) -> None:
         f"left after {lab.T}": "The norm of the whole product over all steps.",
     }
     config = {name: st.column_config.TextColumn(name, help=said) for name, said in helps.items()}
+    config["line"] = st.column_config.TextColumn(width=NAME_EDGE + NAME_LETTER * max(map(len, rows["line"])))
     st.dataframe(rows, hide_index=True, column_config=config, key="lab_numbers")
 
 

@@ -21,7 +21,7 @@ from rnnviz.model import probe_batch
 from rnnviz.runs import LiveRun, Snapshot
 from rnnviz.tasks import TASKS
 from rnnviz.tracing import Trace
-from rnnviz.ui import session
+from rnnviz.ui import keys, session
 from rnnviz.ui.inside_state import (
     CHOICES,
     change,
@@ -41,6 +41,7 @@ from rnnviz.ui.resting import picture
 SHOWN_UNITS = 64  # more rows cannot be told apart
 SLIDER = 320  # pixels
 LINE, TALL_LINE = 29, 50  # pixels of a line of equations, with a fraction in it
+LONG_SUM = 3  # plus signs: with its numbers such a line is wider than its column
 PACES = {0.5: "½", 1.0: "1", 2.0: "2"}
 EARLY = 0.6  # of the time between two steps: a run of the page before that was asked for by something else
 AWAY = 6.0  # seconds without a step
@@ -81,9 +82,11 @@ RULE_WORDS = {
 }
 
 
-def _set(name: str) -> None:
+def _set(name: str, key: str) -> None:
+    if name == "t" and keys.is_old("inside", key):
+        return
     session.heard()
-    value = st.session_state[f"inside_{name}"]
+    value = st.session_state[key]
     if name == "at" and value == st.session_state.run.checkpoint.step:
         value = -1  # the newest, also when there is a newer one
     change(**{name: value})
@@ -91,8 +94,9 @@ def _set(name: str) -> None:
 
 def _control(make: Any, name: str, label: str, *args: Any, help: str, **more: Any) -> None:
     """A widget that only shows what the view is: its key is set before it is drawn."""
-    st.session_state[f"inside_{name}"] = getattr(view(), name)
-    make(label, *args, key=f"inside_{name}", on_change=_set, args=(name,), help=help, **more)
+    key = keys.shown("inside", name) if name == "t" else f"inside_{name}"  # only t is changed by other controls as well
+    st.session_state[key] = getattr(view(), name)
+    make(label, *args, key=key, on_change=_set, args=(name, key), help=help, **more)
 
 
 # What is looked at
@@ -122,7 +126,7 @@ def which(run: LiveRun, snapshot: Snapshot) -> None:
             shown = min(steps, key=lambda step: abs(step - checkpoint(run).step))
             st.session_state.inside_at = shown
             st.select_slider(
-                "Training step", steps, key="inside_at", on_change=_set, args=("at",),
+                "Training step", steps, key="inside_at", on_change=_set, args=("at", "inside_at"),
                 help="The moments of this run whose weights are kept. The newest is shown until you choose one.",
             )  # fmt: skip
         else:
@@ -247,6 +251,7 @@ def _play(experiment: Experiment) -> None:
 def _move(by: int) -> None:
     session.heard()
     change(t=view().t + by)
+    keys.afresh("inside")
 
 
 def _where(experiment: Experiment) -> None:
@@ -462,7 +467,9 @@ def _equations(found: Anatomy) -> None:
         said = line.substituted(view().unit - 1)
         rows.append(line.latex.replace("=", "&=", 1))
         if said != [line.latex.partition("=")[2].strip()]:  # m_0 is a number already
-            rows.append(r"&= \color{gray}{" + " = ".join(said) + "}")
+            # By the symbols: with other numbers the page must not get another height.
+            lines = [said[:1], said[1:]] if line.latex.count("+") >= LONG_SUM and len(said) > 1 else [said]
+            rows += [r"&= \color{gray}{" + " = ".join(parts) + "}" for parts in lines]
     body = "".join(
         row + (r" \\[0.1em] " if k + 1 < len(rows) and rows[k + 1].startswith("&") else r" \\[0.5em] ")
         for k, row in enumerate(rows)

@@ -85,7 +85,7 @@ class View:
             elif name == "layer":
                 fits, rule = bool(LAYER.fullmatch(text)), "like 2, 2_reverse or decoder_1"
             else:
-                fits, rule = text.isascii() and text.isdigit() and len(text) < 10, "a whole number"
+                fits, rule = text.isascii() and text.isdigit() and len(text) < 10, "a whole number, not negative"
             if fits:
                 value = text if isinstance(getattr(found, name), str) else int(text)
                 found = replace(found, **{name: value})  # type: ignore[arg-type]

@@ -2,10 +2,13 @@
 
 A click on a page that is still being drawn sends along what its other widgets showed before, and Streamlit takes that for
 a change of theirs: two quick clicks would undo each other. So when all of them come to show something else, by a preset or
-a link, they get other keys (`afresh`), and what an older key still brings is not listened to (`is_old`).
+a link, they get other keys (`afresh`). What an older key still brings is not listened to (`is_old`); or, where a click on
+what the page showed a moment ago still means something, only if it is a click (`is_echo`).
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import streamlit as st
 
@@ -23,6 +26,16 @@ def afresh(page: str) -> None:
 def is_old(page: str, key: str) -> bool:
     """Whether a key is of a widget that is gone."""
     return not key.startswith(_beginning(page))
+
+
+def is_echo(page: str, key: str, shown: Any) -> bool:
+    """Whether a widget that is gone brings no new choice: what it had `shown`, or one that was heard already."""
+    brought = (key, st.session_state[key])
+    heard = f"{page}-heard"
+    if is_old(page, key) and (brought[1] == shown or brought == st.session_state.get(heard)):
+        return True
+    st.session_state[heard] = brought
+    return False
 
 
 def _beginning(page: str) -> str:

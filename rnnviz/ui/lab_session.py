@@ -51,6 +51,7 @@ def become(lab: Lab, *, afresh: bool = False) -> None:
     st.session_state.lab, st.session_state.lab_notices = lab, []
     if afresh:
         keys.afresh("lab")
+        keys.afresh("lab_lines")
 
 
 def put(name: str, value: Any, of_lane: bool) -> None:
@@ -66,20 +67,40 @@ def put(name: str, value: Any, of_lane: bool) -> None:
 
 def control(make: Callable[..., Any], name: str, value: Any, label: str, *args: Any, lane: bool, **more: Any) -> None:
     """A widget that only shows what the lab is: its key is set before it is drawn, its change changes the lab."""
-    key = "lab_edit" if name == "edit" else keys.shown("lab", name)  # which lane: the same widget, whatever it shows
+    page = _page(name)
+    key = keys.shown(page, name)
     st.session_state[key] = value
     options = args[0] if args and isinstance(args[0], Sequence | range) else None
-    make(label, *args, key=key, on_change=_set, args=(key, name, lane, options), **more)
+    edited = st.session_state.lab.edit if lane else None
+    make(label, *args, key=key, on_change=_set, args=(key, name, value, edited, options), **more)
 
 
-def _set(key: str, name: str, of_lane: bool, options: Sequence[Any] | None) -> None:
-    if name != "edit" and keys.is_old("lab", key):
+def _set(key: str, name: str, shown: Any, edited: int | None, options: Sequence[Any] | None) -> None:
+    if keys.is_echo(_page(name), key, shown) or edited not in (None, st.session_state.lab.edit):
         return
     value = st.session_state[key]
     if options is None or value in options:  # else an echo of options that are no longer there
-        put(name, value, of_lane)
+        put(name, value, edited is not None)
     if name == "edit":
         keys.afresh("lab")
+
+
+def _page(name: str) -> str:
+    """Under which name `keys` counts: which line is chosen stays the same widget while that is all that changes."""
+    return "lab_lines" if name == "edit" else "lab"
+
+
+def choice_key(name: str, shown: str | None) -> str:
+    """The key of a choice that sets much at once; it names what is shown, which anything on the page may change."""
+    key = keys.shown("lab", f"{name}_{shown}")
+    st.session_state[key] = shown
+    return key
+
+
+def chosen(key: str, shown: str | None) -> str | None:
+    """What such a choice brings, or None if that is only what it showed."""
+    value: str | None = st.session_state[key]
+    return None if value == shown or keys.is_echo("lab", key, shown) else value
 
 
 def sliding(

@@ -9,7 +9,7 @@ import streamlit as st
 from rnnviz.analysis.lab import MOST_LANES
 from rnnviz.cells import ACTIVATIONS, CELLS
 from rnnviz.experiment import INITIALISATIONS, SETTINGS
-from rnnviz.ui.lab_session import become, control
+from rnnviz.ui.lab_session import become, choice_key, chosen, control
 from rnnviz.ui.lab_state import NUMBERS, PRESETS, Lab, fitting, lane_name
 
 SIZES = (4, 8, 16, 32, 48, 64)
@@ -29,15 +29,12 @@ def sidebar(lab: Lab) -> None:
         with st.container(horizontal=True):
             st.button(
                 "Add", key="lab_add", icon=":material/add:", disabled=len(names) == MOST_LANES,
-                on_click=lambda: become(replace(lab, lanes=(*lab.lanes, lab.lane), edit=len(names) + 1), afresh=True),
+                on_click=_add,
                 help="One more line, a copy of the chosen one to change.",
             )  # fmt: skip
             st.button(
                 "Remove", key="lab_remove", icon=":material/remove:", disabled=len(names) == 1,
-                on_click=lambda: become(
-                    replace(lab, lanes=lab.lanes[: lab.edit - 1] + lab.lanes[lab.edit :], edit=max(1, lab.edit - 1)),
-                    afresh=True,
-                ),
+                on_click=_remove,
                 help="Take the chosen line out.",
             )  # fmt: skip
         st.markdown("##### The chosen line")
@@ -53,12 +50,25 @@ def sidebar(lab: Lab) -> None:
         )  # fmt: skip
 
 
+def _add() -> None:
+    lab: Lab = st.session_state.lab  # not the one that was drawn: a click before may have changed it
+    if len(lab.lanes) < MOST_LANES:
+        become(replace(lab, lanes=(*lab.lanes, lab.lane), edit=len(lab.lanes) + 1), afresh=True)
+
+
+def _remove() -> None:
+    lab: Lab = st.session_state.lab
+    if len(lab.lanes) > 1:
+        left = lab.lanes[: lab.edit - 1] + lab.lanes[lab.edit :]
+        become(replace(lab, lanes=left, edit=max(1, lab.edit - 1)), afresh=True)
+
+
 def _lane_controls(lab: Lab) -> None:
     lane, cell = lab.lane, CELLS[lab.lane.cell]
     preset = next((name for name, wanted in PRESETS.items() if fitting(wanted) == lane), None)
-    st.session_state.lab_preset = preset
+    key = choice_key("preset", preset)
     st.selectbox(
-        "Preset", list(PRESETS), key="lab_preset", placeholder="changed by hand", on_change=_take_preset,
+        "Preset", list(PRESETS), key=key, placeholder="changed by hand", on_change=_take_preset, args=(key, preset),
         help="A network to start from. Everything about it may be changed afterwards.",
     )  # fmt: skip
     control(
@@ -76,8 +86,8 @@ def _lane_controls(lab: Lab) -> None:
         )  # fmt: skip
 
 
-def _take_preset() -> None:
-    if (name := st.session_state.lab_preset) is not None:
+def _take_preset(key: str, shown: str | None) -> None:
+    if (name := chosen(key, shown)) is not None:
         lane = PRESETS[name]
         fields = ("cell", "initialisation", "activation", "rho", "bias")
         wanted = st.session_state.lab.with_lane(**{field: getattr(lane, field) for field in fields})

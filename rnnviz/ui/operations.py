@@ -178,7 +178,10 @@ def _metric(column: Any, label: str, before: float, after: float, good: str) -> 
 
 
 def _steps(half_life: float) -> str:
-    return "for ever" if half_life > LONGEST else "none" if half_life < SHORTEST else f"{half_life:.3g} steps"
+    said = f"{half_life:.3g}"
+    return (
+        "for ever" if half_life > LONGEST else "none" if half_life < SHORTEST else f"{said} step{'s' * (said != '1')}"
+    )
 
 
 def _keeping(experiment: Experiment) -> tuple[str, str]:

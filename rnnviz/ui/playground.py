@@ -33,7 +33,8 @@ def notices() -> None:
     if "replaced" in st.session_state:
         what, step, old = st.session_state.replaced
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"New {what}, new network. The one before was at step {step:,}.".replace(",", " "))
+            reached = f"{step:,}".replace(",", " ")
+            st.caption(f"New {what}: a new network. The one before was at step {reached}.")
             st.button("Back to it", key="back", type="tertiary", on_click=_back, args=(old,))
 
 

@@ -180,7 +180,7 @@ def pictures(run: LiveRun, snapshot: Snapshot) -> None:
             figures.mark_fixed_points(figure, at, space_state.kinds(found), q=found.q, pushes=away, theme=theme())
         figure.update_layout(uirevision=f"{run.id} {part} {shown}")
         picture(figure, key="space_picture")
-    _closer(moments, moment, axes)
+    _closer(moments, moment)
 
 
 def _steady(run: LiveRun, moments: tuple[Moment, ...], part: str, shown: int) -> Seen:
@@ -310,7 +310,7 @@ def _plane(moment: Moment, axes: Seen, colouring: Colouring, held: tuple[str, tu
 # Closer
 
 
-def _closer(moments: tuple[Moment, ...], moment: Moment, axes: Seen) -> None:
+def _closer(moments: tuple[Moment, ...], moment: Moment) -> None:
     """One of two, so that only what is looked at is computed."""
     if st.session_state.get("space_closer") is None:
         st.session_state.space_closer = CLOSER[0]
@@ -319,12 +319,12 @@ def _closer(moments: tuple[Moment, ...], moment: Moment, axes: Seen) -> None:
         help="One unit along a sequence, or how fast neighbouring states part or meet at every recorded moment.",
     )  # fmt: skip
     if chosen == CLOSER[0]:
-        _unit(moment, axes)
+        _unit(moments, moment)
     else:
         _exponents(moments)
 
 
-def _unit(moment: Moment, axes: Seen) -> None:
+def _unit(moments: tuple[Moment, ...], moment: Moment) -> None:
     experiment = moment.experiment
     followed = space_state.followed(moment)
     names = space_state.unit_names(experiment)
@@ -348,7 +348,10 @@ def _unit(moment: Moment, axes: Seen) -> None:
             format_func=lambda name: f"{name.replace('_', ' ')}   r = {r[names.index(name)]:.2f}".replace("-", "−"),
             help="One number of the top layer's state, with its correlation r to the quantity beside it.",
         )  # fmt: skip
-    values = space_state.states(moment)[..., space_state.top(experiment)[names.index(unit)]]  # (T, S)
+    place_of_unit = space_state.top(experiment)[names.index(unit)]
+    values = space_state.states(moment)[..., place_of_unit]  # (T, S)
+    # One scale for all moments; not for all units: beside a loud one this one would look as if it did nothing.
+    reach = max(float(np.nanmax(np.abs(space_state.states(one)[..., place_of_unit]))) for one in moments)
     S = values.shape[1]
     st.session_state.space_example = min(st.session_state.get("space_example", 1), S)
     with columns[2]:
@@ -366,7 +369,7 @@ def _unit(moment: Moment, axes: Seen) -> None:
             symbols=space_state.symbols(experiment, example - 1),
             tracked=_scaled(quantity, values, followed.values[..., place]) if r.any() else None,
             tracked_name=sort,
-            limit=max(1.0, axes.reach),
+            limit=max(1.0, reach),
             theme=theme(),
         ),
         key=UNIT_PICTURE,

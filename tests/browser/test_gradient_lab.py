@@ -31,6 +31,22 @@ def test_a_slider_is_answered_and_the_address_follows(app_server, page: Page, se
     expect(page.get_by_text("loses the past fastest")).to_be_visible()
 
 
+def test_quick_clicks_undo_nothing(app_server, page: Page, settle) -> None:
+    """The second click finds a page that still shows the lines before the first."""
+    page.goto(f"{app_server.url}/gradient_lab?lane1=gru")
+    settle(page)
+    page.get_by_text("What decays faster?", exact=True).click()
+    page.get_by_text(re.compile("^Over . seeds$")).click()
+    expect(page).to_have_url(re.compile("lane1=rnn&lane2=lstm&lane3=lstm(~|%7E)bias1&lane4=gru"))
+    settle(page)
+    page.get_by_text("When does it explode?", exact=True).click()
+    page.get_by_role("button", name="Remove").click()
+    expect(page).to_have_url(re.compile(r"lane1=rnn\S*relu\S*lane3="))
+    page.wait_for_timeout(1500)
+    assert page.url.count("lane") == 3, "one of the question's four lines is taken out"
+    assert page.url.count("linear") == 0, "the first of the question's lines"
+
+
 def test_the_plot_follows_a_slider_while_it_is_held(app_server, page: Page, settle) -> None:
     page.goto(f"{app_server.url}{LINK}")
     settle(page)

@@ -13,7 +13,7 @@ SHOWN = f"""() => {{
   const diagram = document.querySelector("{DIAGRAM}"), strip = document.querySelector("{STRIP}");
   const boxes = diagram.data.find((trace) => trace.name === "symbols").customdata;
   return {{
-    t: Number(document.querySelector(".st-key-inside_t input").value),
+    t: Number(document.querySelector("[class*='st-key-inside'][class*='_t '] input").value),
     equations: Number([...document.querySelectorAll("p")].map((p) => p.textContent.match(/^Which numbers.*t = (\\d+)/))
       .find(Boolean)[1]),
     strip: strip.layout.shapes[0].x1 + 0.5,
@@ -75,6 +75,16 @@ def test_keys_step_and_backward_turns_the_arrows(opened: Page) -> None:
     opened.get_by_role("button", name="Play").click()
     reaches(opened, 9)
     opened.get_by_role("button", name="Pause").click()
+
+
+def test_a_quick_click_after_next_does_not_take_the_step_back(opened: Page) -> None:
+    """The second click finds a page whose slider still shows the step before."""
+    for t, other in ((11, "backward"), (12, "all units"), (13, "forward")):
+        opened.get_by_role("button", name="Next").click()
+        opened.get_by_text(other, exact=True).click()
+        opened.wait_for_function(f"(t) => ({SHOWN})().equations === t", arg=t)
+        opened.wait_for_timeout(1000)
+        assert reaches(opened, t)["t"] == t
 
 
 def test_a_click_on_a_gate_says_what_it_is(opened: Page) -> None:

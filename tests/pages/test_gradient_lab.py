@@ -36,7 +36,8 @@ def state(seen) -> Lab:
 
 def widget(seen, name):
     kinds = ("select_slider", "selectbox", "radio", "button_group", "number_input", "toggle")
-    return next(one for kind in kinds for one in seen.at.get(kind) if re.fullmatch(rf"lab\d*_{name}", one.key or ""))
+    found = (one for kind in kinds for one in seen.at.get(kind))
+    return next(one for one in found if re.fullmatch(rf"lab(_lines)?\d*_{name}(_.*)?", one.key or ""))
 
 
 def standing(seen, name) -> str:

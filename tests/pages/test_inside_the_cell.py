@@ -1,5 +1,7 @@
 """Inside the cell as a script: what it shows of every cell, what its controls and its link do."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -35,7 +37,8 @@ def diagram(seen):
 
 def widget(seen, key):
     kinds = ("button_group", "select_slider", "slider", "selectbox", "number_input", "button")
-    return next(one for kind in kinds for one in seen.at.get(kind) if one.key == f"inside_{key}")
+    found = (one for kind in kinds for one in seen.at.get(kind))
+    return next(one for one in found if re.sub(r"^inside\d*_", "", one.key or "") == key)
 
 
 def move(seen, key, value):
@@ -58,6 +61,13 @@ def test_every_cell_shows_every_declared_symbol_once(page, cell, direction):
     assert "nan" not in "".join(said)
     latex = "".join(element.value for element in seen.at.get("latex"))
     assert all(line.replace("=", "&=", 1) in latex for line in CELLS[cell].equations.values())
+
+
+def test_a_long_sum_has_its_result_on_a_line_of_its_own(page):
+    latex = page(**SMALL, cell="gru").at.get("latex")[0].value
+    gray = [row for row in latex.split(r"\\") if "gray" in row]
+    assert len(gray) == 5, "one line a gate and the state, two for the candidate"
+    assert sum(row.count(r"\tanh") == 1 and row.count(" = ") <= 1 for row in gray) == 2
 
 
 @pytest.mark.parametrize("task", TASKS)

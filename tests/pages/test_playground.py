@@ -112,7 +112,7 @@ def test_anything_else_starts_a_new_run_says_so_and_offers_the_old_one(visit):
     assert seen.run is not old
     assert (seen.snapshot.step, seen.run.experiment.hidden_size) == (0, 16)
     assert seen.at.query_params["run"] == seen.run.id
-    assert "New hidden size" in seen.words
+    assert "New hidden size: a new network." in seen.words
     assert "was at step 1" in seen.words
     seen.press("Back to it")
     assert seen.run is old
