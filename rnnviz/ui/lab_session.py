@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from rnnviz.analysis.lab import Decay
-from rnnviz.ui import keys, look
+from rnnviz.ui import addresses, keys, look
 from rnnviz.ui.lab_state import Lab
 from rnnviz.ui.plain import literal
 from rnnviz.ui.playground import theme
@@ -24,11 +24,12 @@ def current() -> Lab:
     """What this session looks at: what it had, or what its link says if somebody else wrote that."""
     query = st.query_params.to_dict()
     # No query at all: back from another page by the navigation.
-    if "lab" in st.session_state and query in (st.session_state.get("lab_address"), {}):
+    if "lab" in st.session_state and addresses.is_ours("lab", query):
         held: Lab = st.session_state.lab
         return held
     lab, notices = Lab.from_query(query)
-    st.session_state.lab, st.session_state.lab_notices, st.session_state.lab_address = lab, notices, query
+    st.session_state.lab, st.session_state.lab_notices = lab, notices
+    addresses.wrote("lab", query)
     return lab
 
 
@@ -37,7 +38,7 @@ def write_address(lab: Lab) -> None:
     wanted = lab.to_query()
     if st.query_params.to_dict() != wanted:
         st.query_params.from_dict(wanted)
-    st.session_state.lab_address = wanted
+    addresses.wrote("lab", wanted)
 
 
 def notices() -> None:

@@ -17,7 +17,7 @@ from rnnviz.figures import palette
 from rnnviz.runs import Race, RaceSnapshot
 from rnnviz.runs.race import MOST_LANES, MOST_SEEDS, REACH_FRACTIONS, SHARED
 from rnnviz.tasks import TASKS
-from rnnviz.ui import controls, keys, race_pictures, race_table
+from rnnviz.ui import addresses, controls, keys, race_pictures, race_table
 from rnnviz.ui.plain import literal
 from rnnviz.ui.playground import theme
 from rnnviz.ui.race_presets import PRESETS, Preset
@@ -30,7 +30,7 @@ DEFAULT_SECONDS = 20
 def current() -> Race:
     """The race this session watches: the one it had, else the one its link names, else a new one from the link."""
     query = st.query_params.to_dict()
-    if "race" in st.session_state and query in ({}, st.session_state.get("race_address")):
+    if "race" in st.session_state and addresses.is_ours("race", query):
         held: Race = st.session_state.race
         return held
     setup, notices = Setup.from_query(query) if query else (next(iter(PRESETS.values())).setup, [])
@@ -41,7 +41,7 @@ def current() -> Race:
         notices.append("That race is no longer on this server. This one starts afresh, with the lanes the link names.")
     st.session_state.race_notices = notices
     _watch(setup, race)
-    st.session_state.race_address = query
+    addresses.wrote("race", query)
     shown: Race = st.session_state.race
     return shown
 
@@ -97,7 +97,7 @@ def write_address() -> None:
     wanted = setup().to_query()
     if st.query_params.to_dict() != wanted:
         st.query_params.from_dict(wanted)
-    st.session_state.race_address = wanted
+    addresses.wrote("race", wanted)
 
 
 def notices() -> None:

@@ -18,7 +18,7 @@ from rnnviz.model import decoder_layers, encoder_layers
 from rnnviz.runs import LiveRun
 from rnnviz.tasks import TASKS
 from rnnviz.training import start
-from rnnviz.ui import keys
+from rnnviz.ui import addresses, keys
 from rnnviz.ui.server import registry
 
 
@@ -29,7 +29,7 @@ def current_run(own: Collection[str] = ()) -> LiveRun:
     one comes from the list of pages, and the visitor's run goes along to the next page. Names in `own` are the page's.
     """
     query = {name: st.query_params[name] for name in st.query_params if name not in own}
-    if "run" in st.session_state and query in ({}, st.session_state.get("address")):
+    if "run" in st.session_state and addresses.is_ours("run", query):
         held: LiveRun = st.session_state.run
         return held
     wanted, notices = Experiment.from_query(query)
@@ -50,7 +50,7 @@ def current_run(own: Collection[str] = ()) -> LiveRun:
     st.session_state.notices = notices
     run = run or registry().create(wanted)
     watch(run)
-    st.session_state.address = query
+    addresses.wrote("run", query)
     return run
 
 
@@ -137,7 +137,7 @@ def write_address(run: LiveRun, own: Mapping[str, str] | None = None) -> None:
     whole = wanted | dict(own or {})
     if st.query_params.to_dict() != whole:
         st.query_params.from_dict(whole)
-    st.session_state.address = wanted
+    addresses.wrote("run", wanted)
 
 
 def link(experiment: Experiment) -> str:

@@ -23,7 +23,7 @@ from rnnviz.runs.store import key_of
 from rnnviz.runs.sweeps import worth
 from rnnviz.tasks import TASKS
 from rnnviz.training import advance, start
-from rnnviz.ui import controls, keys, session
+from rnnviz.ui import addresses, controls, keys, session
 from rnnviz.ui.plain import literal
 from rnnviz.ui.playground import theme
 from rnnviz.ui.resting import picture
@@ -73,14 +73,14 @@ class Job:
 def current() -> Plan:
     """What this session looks at: what it had, or what its link says if somebody else wrote that."""
     query = st.query_params.to_dict()
-    if "sweep_plan" in st.session_state and query in (st.session_state.get("sweep_address"), {}):
+    if "sweep_plan" in st.session_state and addresses.is_ours("sweep", query):
         held: Plan = st.session_state.sweep_plan
         return held
     plan, said = Plan.from_query(query)
     _become(plan, said)
     if (running := sweeps().find(query.get("sweep", ""))) is not None and running.keys == _keys(grid(plan).experiments):
         st.session_state.sweep_held = running
-    st.session_state.sweep_address = query
+    addresses.wrote("sweep", query)
     return plan
 
 
@@ -112,7 +112,7 @@ def write_address(job: Job) -> None:
         wanted["sweep"] = job.sweep.id
     if st.query_params.to_dict() != wanted:
         st.query_params.from_dict(wanted)
-    st.session_state.sweep_address = wanted
+    addresses.wrote("sweep", wanted)
 
 
 def notices(job: Job) -> None:

@@ -10,7 +10,7 @@ from rnnviz.experiment import INITIALISATIONS, SETTINGS, Experiment
 from rnnviz.figures import palette
 from rnnviz.runs import LiveRun, engine
 from rnnviz.tasks import TASKS
-from rnnviz.ui import playground
+from rnnviz.ui import addresses, playground
 
 SMALL = {"hidden_size": 8, "length": 10, "batch_size": 8}
 EVERY = [(cell, "adding") for cell in CELLS] + [("lstm", task) for task in TASKS if task != "adding"]
@@ -421,3 +421,24 @@ def test_a_fixed_training_set_is_held_against_fresh_examples(visit):
     loss = next(card for section in seen.stage["sections"] for card in section["cards"] if card["key"] == "loss")
     assert "fresh loss" in [trace["name"] for trace in loss["figure"]["data"]]
     assert "held_out_loss" in seen.message["frames"][0]["scalars"]
+
+
+def test_a_click_that_was_on_its_way_acts_on_the_run_that_is_there_by_then(visit, monkeypatch):
+    """It comes with the address of the run before: the browser had not heard of the new one."""
+    monkeypatch.setattr(addresses, "UNDER_WAY", 60.0)
+    seen = visit(length=8, hidden_size=4, steps=30)
+    before, old = dict(seen.at.query_params), seen.run
+    seen.press("New seed")
+    new = seen.run
+    assert new is not old
+    seen.at.query_params.clear()
+    seen.at.query_params.update(before)
+    seen.press("Train")
+    assert seen.run is new
+    assert seen.until(lambda snapshot: snapshot.status == "finished").step == 30
+    assert old.poll().step == 0
+    monkeypatch.setattr(addresses, "UNDER_WAY", 0.0)  # long afterwards the same address is somebody going back
+    seen.at.query_params.clear()
+    seen.at.query_params.update(before)
+    seen.look()
+    assert seen.run is old
