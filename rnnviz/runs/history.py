@@ -6,7 +6,8 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from rnnviz.tasks import Yardstick
+from rnnviz.experiment import Experiment
+from rnnviz.tasks import TASKS, Yardstick
 from rnnviz.tracing import Frame, frame
 from rnnviz.training import Checkpoint, Slice
 
@@ -107,6 +108,15 @@ class History:
         return first_reached(
             yardstick, steps, values, in_a_row=LASTING if yardstick.metric == "exam" or held_out else 1
         )
+
+    def solved_at(self, experiment: Experiment) -> int | None:
+        """The training step from which the experiment's task counts as solved, or None."""
+        solved = TASKS[experiment.task].solved(experiment.setup)
+        if solved is None:
+            return None
+        # Short sequences solved say nothing about the full length.
+        grown = experiment.steps // 2 if experiment.curriculum else 0
+        return self.first_solved(solved, held_out=experiment.examples > 0, since=grown)
 
     def _append(self, name: str, values: np.ndarray) -> None:
         if not len(values):

@@ -6,6 +6,7 @@ import secrets
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -189,7 +190,7 @@ class LiveRun:
                 sentence=self._diverged or self._failed,
                 experiment=self.experiment,
                 step=self._checkpoint.step,
-                steps_per_second=self._speed() if status == "training" else 0.0,
+                steps_per_second=speed(self._pace) if status == "training" else 0.0,
                 solved_at=self._solved_at,
                 rewindable_to=[c.step for c in history.checkpoints],
                 frames=list(history.frames),
@@ -255,18 +256,17 @@ class LiveRun:
             return "pausing"
         return "paused" if self._checkpoint.step else "ready"
 
-    def _speed(self) -> float:
-        recent = [(when, step) for when, step in self._pace if when > self._pace[-1][0] - 2]
-        (began, first), (ended, last) = (recent[0], recent[-1]) if len(recent) > 1 else ((0.0, 0), (0.0, 0))
-        return (last - first) / (ended - began) if ended > began else 0.0
-
     def _judge(self) -> None:
         now = self.experiment
-        unsolved = self._solved_at is None or self._solved_at > self._checkpoint.step
-        if unsolved and (solved := TASKS[now.task].solved(now.setup)) is not None:
-            # Short sequences solved say nothing about the full length.
-            grown = now.steps // 2 if now.curriculum else 0
-            self._solved_at = self._history.first_solved(solved, held_out=now.examples > 0, since=grown)
+        if self._solved_at is None or self._solved_at > self._checkpoint.step:
+            self._solved_at = self._history.solved_at(now)
+
+
+def speed(pace: Sequence[tuple[float, int]]) -> float:
+    """Steps per second over the last two seconds of (when, steps done); 0 without two of them."""
+    recent = [noted for noted in pace if noted[0] > pace[-1][0] - 2]
+    (began, first), (ended, last) = (recent[0], recent[-1]) if len(recent) > 1 else ((0.0, 0), (0.0, 0))
+    return (last - first) / (ended - began) if ended > began else 0.0
 
 
 class Kept(Protocol):

@@ -17,8 +17,7 @@ from rnnviz.errors import RnnvizError
 from rnnviz.experiment import SETTINGS, Experiment
 from rnnviz.runs.engine import SLICE_SECONDS, Engine
 from rnnviz.runs.history import FRAME_BYTES, MOST_FRAMES, History, add_thinned
-from rnnviz.runs.live import FRAMES_A_BUDGET, LEASE_SECONDS
-from rnnviz.tasks import TASKS
+from rnnviz.runs.live import FRAMES_A_BUDGET, LEASE_SECONDS, speed
 from rnnviz.tracing import Frame, frame
 from rnnviz.training import Checkpoint, Slice, advance_together, start
 
@@ -313,7 +312,7 @@ class Race:
                 step=self.clock,
                 budget=self.budget,
                 series={},
-                steps_per_second=self._speed() if status == "training" else 0.0,
+                steps_per_second=speed(self._pace) if status == "training" else 0.0,
                 standings=list(self._standings[1]),
                 rewindable_to=[moment.step for moment in self._moments],
                 frames=list(self.frames),
@@ -397,7 +396,8 @@ class Race:
                 seed.checkpoint, seed.diverged = done.checkpoint, done.diverged or ""
                 done.frames[:] = [_without_pictures(picture) for picture in done.frames]
                 seed.history.add(done)
-                self._judge(seed)
+                if seed.solved_at is None:
+                    seed.solved_at = seed.history.solved_at(seed.checkpoint.experiment)
             self._merge()
             if self._over:
                 self._playing = False
@@ -449,17 +449,6 @@ class Race:
         if any(chunk.turn is not None for chunk in self._chunks):
             return "pausing"
         return "paused" if self.clock else "ready"
-
-    def _speed(self) -> float:
-        recent = [(when, steps) for when, steps in self._pace if when > self._pace[-1][0] - 2]
-        (began, first), (ended, last) = (recent[0], recent[-1]) if len(recent) > 1 else ((0.0, 0), (0.0, 0))
-        return (last - first) / (ended - began) if ended > began else 0.0
-
-    def _judge(self, seed: _Seed) -> None:
-        now = seed.checkpoint.experiment
-        if seed.solved_at is None and (solved := TASKS[now.task].solved(now.setup)) is not None:
-            grown = now.steps // 2 if now.curriculum else 0
-            seed.solved_at = seed.history.first_solved(solved, held_out=now.examples > 0, since=grown)
 
     def _merge(self) -> None:
         """Turn every reading of the clock at which all networks have arrived into one frame, in order."""

@@ -45,7 +45,7 @@ class Preset:
         """Whether that is on the page, in whatever way it is looked at, and with any seed and number of seeds."""
 
         def plain(setup: Setup) -> Setup:
-            lanes = tuple(lane.amend(seed=0) for lane in setup.lanes)
+            lanes = tuple(lane.model_copy(update={"seed": 0}) for lane in setup.lanes)
             return replace(setup, lanes=lanes, edit=1, seeds=1, gate="", fraction=Setup.fraction, race="")
 
         return plain(shown) == plain(self.setup)
